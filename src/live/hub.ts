@@ -1,0 +1,102 @@
+import { LimitError, TapedeckError } from '../media/errors.ts'
+import type { Logger } from '../media/ports.ts'
+import { LiveStream, type PublisherInfo, type StreamAddress } from './stream.ts'
+import type { EndReason } from './subscriber.ts'
+
+/** Somebody publishes under this name already, and takeover is not allowed. */
+export class NameBusyError extends TapedeckError {
+  readonly code = 'TD_NAME_BUSY'
+  readonly fault = 'peer'
+
+  constructor(address: StreamAddress) {
+    super(
+      `${address.room}/${address.participant} is being published already; use another name, or start with --takeover`,
+    )
+  }
+}
+
+/** Follows the comings and goings of streams. */
+export interface HubListener {
+  /** Before the stream has tracks. */
+  started?(stream: LiveStream): void
+  ended?(stream: LiveStream, reason: EndReason): void
+}
+
+/** Bounds and rules of a hub. */
+export interface HubOptions {
+  /** A second publisher replaces the first instead of being refused. */
+  readonly takeover: boolean
+  readonly maxStreams: number
+}
+
+/** All rooms of this process: who publishes what, now. */
+export class Hub {
+  readonly #options: HubOptions
+  readonly #logger: Logger
+  readonly #streams = new Map<string, LiveStream>()
+  readonly #listeners = new Set<HubListener>()
+
+  constructor(options: HubOptions, logger: Logger) {
+    this.#options = options
+    this.#logger = logger
+  }
+
+  get streams(): readonly LiveStream[] {
+    return [...this.#streams.values()]
+  }
+
+  /** The stream that is live under `address`, if any. */
+  find(address: StreamAddress): LiveStream | undefined {
+    return this.#streams.get(keyOf(address))
+  }
+
+  /**
+   * Begins a stream.
+   * @throws NameBusyError when the name is taken and takeover is off
+   * @throws LimitError when this process has all the streams it may have
+   */
+  publish(address: StreamAddress, publisher: PublisherInfo): LiveStream {
+    const key = keyOf(address)
+    const busy = this.#streams.get(key)
+    if (busy !== undefined) {
+      if (!this.#options.takeover) throw new NameBusyError(address)
+      busy.end('replaced')
+      busy.publisher.disconnect?.('replaced')
+    }
+    if (this.#streams.size >= this.#options.maxStreams) {
+      throw new LimitError('streams published at a time', { limit: this.#options.maxStreams })
+    }
+    const stream = new LiveStream(address, publisher, this.#logger, (ended, reason) => {
+      if (this.#streams.get(key) === ended) this.#streams.delete(key)
+      this.#tell((listener) => listener.ended?.(ended, reason))
+    })
+    this.#streams.set(key, stream)
+    this.#tell((listener) => listener.started?.(stream))
+    return stream
+  }
+
+  /** Returns the way to stop listening. */
+  listen(listener: HubListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Ends every stream; their connections are closed by whoever owns the listeners. */
+  close(): void {
+    for (const stream of this.#streams.values()) stream.end('shutdown')
+  }
+
+  #tell(call: (listener: HubListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        call(listener)
+      } catch (error) {
+        this.#logger.error({ err: error }, 'stream listener failed')
+      }
+    }
+  }
+}
+
+function keyOf(address: StreamAddress): string {
+  return `${address.room.length}:${address.room}/${address.participant}`
+}

@@ -1,0 +1,190 @@
+import type { Frame } from '../media/frame.ts'
+import type { Logger } from '../media/ports.ts'
+import type { Track } from '../media/track.ts'
+import { GopCache } from './gop-cache.ts'
+import { StreamStats } from './stream-stats.ts'
+import type { EndReason, Subscriber } from './subscriber.ts'
+
+/** Where a stream belongs: `rtmp://host/{room}/{participant}`. Raw names as the peer gave them, at most 255 bytes each. */
+export interface StreamAddress {
+  readonly room: string
+  readonly participant: string
+}
+
+/** What a publisher hands over with its stream. */
+export interface PublisherInfo {
+  /** The protocol it came by. */
+  readonly source: 'rtmp' | 'rtmps' | 'embedded' | 'pull'
+  /** For people and logs: the peer's address. */
+  readonly peer?: string
+  /** Ends the connection behind the stream; called when the stream is replaced or kicked. */
+  disconnect?(reason: EndReason): void
+}
+
+/** What a subscriber can ask of the stream that it follows. */
+export interface Subscription {
+  /** While true, this subscriber would rather have the publisher wait than lose media (see `LiveStream.congested`). */
+  congested: boolean
+  /** Idempotent. No call reaches the subscriber afterwards, and no `end` either. */
+  close(): void
+}
+
+/**
+ * What one participant publishes now: tracks, one publisher, any number of subscribers. Lives once, never reopens.
+ *
+ * The publisher calls `track`, `write`, `flush` and finally `end`; everything is passed on in the same call.
+ */
+export class LiveStream {
+  readonly address: StreamAddress
+  readonly publisher: PublisherInfo
+  readonly startedAtMs = Date.now()
+  readonly stats = new StreamStats()
+  readonly #logger: Logger
+  readonly #onEnd: (stream: LiveStream, reason: EndReason) => void
+  readonly #tracks = new Map<number, Track>()
+  readonly #gop = new GopCache()
+  #members: readonly Member[] = []
+  #ended: EndReason | undefined
+  /** What the encoder says about itself (onMetaData and the like); shown, never trusted. */
+  metadata: Readonly<Record<string, unknown>> = {}
+
+  constructor(
+    address: StreamAddress,
+    publisher: PublisherInfo,
+    logger: Logger,
+    onEnd: (stream: LiveStream, reason: EndReason) => void,
+  ) {
+    this.address = address
+    this.publisher = publisher
+    this.#logger = logger
+    this.#onEnd = onEnd
+  }
+
+  get tracks(): readonly Track[] {
+    return [...this.#tracks.values()]
+  }
+  get ended(): EndReason | undefined {
+    return this.#ended
+  }
+  get gopBytes(): number {
+    return this.#gop.bytes
+  }
+  get playerCount(): number {
+    return this.#members.reduce((count, member) => count + (member.subscriber.kind === 'player' ? 1 : 0), 0)
+  }
+  get recordingCount(): number {
+    return this.#members.length - this.playerCount
+  }
+
+  /**
+   * Some recording is behind and nobody watches live: the publisher may be held back (its socket not read) instead of
+   * media being dropped. Whoever publishes decides how long.
+   */
+  get congested(): boolean {
+    let congested = false
+    for (const member of this.#members) {
+      if (member.subscriber.kind === 'player') return false
+      congested ||= member.congested
+    }
+    return congested
+  }
+
+  /** Announces a track, or its next epoch. */
+  track(track: Track): void {
+    if (this.#ended !== undefined) return
+    this.#tracks.set(track.id, track)
+    this.#each((subscriber) => subscriber.track(track))
+  }
+
+  /** Passes `frame` to everybody; the caller's hold stays the caller's. */
+  write(frame: Frame): void {
+    if (this.#ended !== undefined) return
+    this.stats.count(frame)
+    this.#gop.push(frame)
+    const members = this.#members
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]
+      if (member.closed) continue
+      try {
+        member.subscriber.frame(frame)
+      } catch (error) {
+        this.#expel(member, error)
+      }
+    }
+  }
+
+  /** The end of a batch, such as everything that one read of the socket gave. */
+  flush(): void {
+    this.#each((subscriber) => subscriber.flush())
+  }
+
+  /** Idempotent: the first reason counts. */
+  end(reason: EndReason): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    this.#gop.clear()
+    this.#onEnd(this, reason)
+    this.#each((subscriber) => subscriber.end(reason))
+    this.#members = []
+  }
+
+  /**
+   * Joins now: all tracks, then, with `fromKeyframe`, the GOP kept so far, then whatever comes.
+   * On a stream that has ended the subscriber gets its `end` at once.
+   */
+  subscribe(subscriber: Subscriber, options: { fromKeyframe: boolean }): Subscription {
+    const member = new Member(subscriber, () => {
+      this.#members = this.#members.filter((other) => other !== member)
+    })
+    if (this.#ended !== undefined) {
+      subscriber.end(this.#ended)
+      return member
+    }
+    for (const track of this.#tracks.values()) subscriber.track(track)
+    if (options.fromKeyframe) {
+      for (const frame of this.#gop.frames) {
+        if (frame.track.epoch === this.#tracks.get(frame.track.id)?.epoch) subscriber.frame(frame)
+      }
+      subscriber.flush()
+    }
+    if (!member.closed) this.#members = [...this.#members, member]
+    return member
+  }
+
+  #each(call: (subscriber: Subscriber) => void): void {
+    for (const member of this.#members) {
+      if (member.closed) continue
+      try {
+        call(member.subscriber)
+      } catch (error) {
+        this.#expel(member, error)
+      }
+    }
+  }
+
+  #expel(member: Member, error: unknown): void {
+    member.close()
+    this.#logger.error(
+      { err: error, ...this.address, kind: member.subscriber.kind },
+      'subscriber failed and was dropped',
+    )
+  }
+}
+
+class Member implements Subscription {
+  readonly subscriber: Subscriber
+  readonly #onClose: () => void
+  congested = false
+  closed = false
+
+  constructor(subscriber: Subscriber, onClose: () => void) {
+    this.subscriber = subscriber
+    this.#onClose = onClose
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.#onClose()
+  }
+}

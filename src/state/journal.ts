@@ -1,0 +1,24 @@
+/** One file that is being written. Kept so that a later process can finish what a crash left. */
+export interface JournalEntry {
+  /** Unique for ever. */
+  readonly id: string
+  /** Absolute. */
+  readonly path: string
+  readonly format: string
+  readonly room: string
+  readonly participant: string
+  /** Wall clock, ms since 1970. */
+  readonly startedAtMs: number
+  /** The process that writes it, so that a second server on the same state leaves it alone. */
+  readonly pid: number
+}
+
+/** Remembers which files are open. Every call is durable against a crash of this process when it returns. */
+export interface Journal {
+  opened(entry: JournalEntry): void
+  /** The file is finished or given up: nothing is left to do. Unknown ids are ignored. */
+  closed(id: string): void
+  /** All open entries, oldest first. */
+  list(): JournalEntry[]
+  close(): void
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+/** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), two at a time. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/real/**'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+})
