@@ -23,7 +23,10 @@ export class GopCache {
       this.#leadTrackId ??= frame.track.id
       if (frame.track.id === this.#leadTrackId) this.clear()
     } else if (this.#frames.length === 0) return
-    if (this.#bytes + frame.data.length > MAX_GOP_BYTES || this.#frames.length >= MAX_GOP_FRAMES) return this.clear()
+    if (this.#bytes + frame.data.length > MAX_GOP_BYTES || this.#frames.length >= MAX_GOP_FRAMES) {
+      this.clear()
+      return
+    }
     frame.retain()
     this.#frames.push(frame)
     this.#bytes += frame.data.length
