@@ -1,0 +1,188 @@
+import { open as openFd } from 'node:fs'
+import { constants, type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { DiskFile, type FsyncPolicy } from './disk-file.ts'
+import { FileExistsError, storageError } from './errors.ts'
+import type { OpenFile, OutputFile, Storage, StoredFile } from './ports.ts'
+
+/** How often gathered bytes are sent off at the latest, ms. Twice this is what a crash of the process can cost. */
+const FLUSH_INTERVAL_MS = 450
+const FILE_MODE = 0o600
+const DIRECTORY_MODE = 0o755
+const openNew = promisify(openFd)
+
+/** What can be set of a disk storage. */
+export interface DiskStorageOptions {
+  /** `interval` by default. */
+  readonly fsync?: FsyncPolicy
+  /** 5000 by default. */
+  readonly fsyncIntervalMs?: number
+  /** 8 MiB by default: see `OutputFile.onDrain`. */
+  readonly highWaterBytes?: number
+}
+
+/** Files on local disks. */
+export class DiskStorage implements Storage {
+  readonly #fsync: FsyncPolicy
+  readonly #fsyncIntervalMs: number
+  readonly #highWaterBytes: number
+  readonly #files = new Set<DiskFile>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: DiskStorageOptions = {}) {
+    this.#fsync = options.fsync ?? 'interval'
+    this.#fsyncIntervalMs = options.fsyncIntervalMs ?? 5000
+    this.#highWaterBytes = options.highWaterBytes ?? 8 * 1024 * 1024
+  }
+
+  async create(path: string): Promise<OutputFile> {
+    const fd = await attempt(path, 'create', async () => {
+      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
+      return openNew(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, FILE_MODE)
+    })
+    const file = new DiskFile(path, fd, {
+      fsync: this.#fsync,
+      fsyncIntervalMs: this.#fsyncIntervalMs,
+      highWaterBytes: this.#highWaterBytes,
+      onClose: (closed) => this.#forget(closed),
+    })
+    this.#files.add(file)
+    this.#timer ??= setInterval(() => this.#tick(), FLUSH_INTERVAL_MS).unref()
+    return file
+  }
+
+  open(path: string): Promise<OpenFile> {
+    return attempt(path, 'open', async () => {
+      const handle = await open(path, 'r+')
+      return new DiskOpenFile(path, handle, (await handle.stat()).size)
+    })
+  }
+
+  async list(directory: string, limit: number): Promise<StoredFile[]> {
+    const found: StoredFile[] = []
+    const pending = [directory]
+    for (let next = pending.pop(); next !== undefined && found.length < limit; next = pending.pop()) {
+      const entries = await opendir(next).catch(() => undefined)
+      if (entries === undefined) continue
+      for await (const entry of entries) {
+        const path = join(next, entry.name)
+        if (entry.isDirectory()) pending.push(path)
+        else if (entry.isFile() && found.length < limit) {
+          const facts = await stat(path).catch(() => undefined)
+          if (facts !== undefined) found.push({ path, sizeBytes: facts.size, modifiedAtMs: facts.mtimeMs })
+        }
+      }
+    }
+    return found
+  }
+
+  remove(path: string): Promise<void> {
+    return attempt(path, 'remove', () => rm(path, { force: true }))
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return attempt(to, 'rename to', async () => {
+      const taken = await stat(to).catch(() => undefined)
+      if (taken !== undefined) throw new FileExistsError(to, 'rename to', Object.assign(new Error('exists'), { code: 'EEXIST' }))
+      await rename(from, to)
+    })
+  }
+
+  replace(path: string, bytes: Uint8Array): Promise<void> {
+    return attempt(path, 'write', async () => {
+      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
+      const draft = `${path}.${process.pid}.tmp`
+      const handle = await open(draft, 'w', FILE_MODE)
+      try {
+        await handle.writeFile(bytes)
+        await handle.datasync()
+      } finally {
+        await handle.close()
+      }
+      await rename(draft, path)
+    })
+  }
+
+  async freeBytes(directory: string): Promise<number> {
+    for (let at = directory; ; at = dirname(at)) {
+      try {
+        const { bavail, bsize } = await statfs(at)
+        return bavail * bsize
+      } catch (error) {
+        if (dirname(at) === at) throw storageError(directory, 'ask the free space of', error)
+      }
+    }
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    for (const file of this.#files) file.tick(nowMs)
+  }
+
+  #forget(file: DiskFile): void {
+    this.#files.delete(file)
+    if (this.#files.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+class DiskOpenFile implements OpenFile {
+  readonly #path: string
+  readonly #handle: FileHandle
+  sizeBytes: number
+
+  constructor(path: string, handle: FileHandle, sizeBytes: number) {
+    this.#path = path
+    this.#handle = handle
+    this.sizeBytes = sizeBytes
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return attempt(this.#path, 'read', async () => {
+      const wanted = Math.max(0, Math.min(length, this.sizeBytes - offset))
+      const bytes = new Uint8Array(wanted)
+      let filled = 0
+      while (filled < wanted) {
+        const { bytesRead } = await this.#handle.read(bytes, filled, wanted - filled, offset + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return bytes.subarray(0, filled)
+    })
+  }
+
+  write(offset: number, bytes: Uint8Array): Promise<void> {
+    return attempt(this.#path, 'write', async () => {
+      let written = 0
+      while (written < bytes.length) {
+        written += (await this.#handle.write(bytes, written, bytes.length - written, offset + written)).bytesWritten
+      }
+      this.sizeBytes = Math.max(this.sizeBytes, offset + bytes.length)
+    })
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return attempt(this.#path, 'truncate', async () => {
+      await this.#handle.truncate(sizeBytes)
+      this.sizeBytes = sizeBytes
+    })
+  }
+
+  sync(): Promise<void> {
+    return attempt(this.#path, 'sync', () => this.#handle.datasync())
+  }
+
+  close(): Promise<void> {
+    return attempt(this.#path, 'close', () => this.#handle.close())
+  }
+}
+
+async function attempt<T>(path: string, act: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(path, act, error)
+  }
+}
