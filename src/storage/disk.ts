@@ -84,7 +84,8 @@ export class DiskStorage implements Storage {
   rename(from: string, to: string): Promise<void> {
     return attempt(to, 'rename to', async () => {
       const taken = await stat(to).catch(() => undefined)
-      if (taken !== undefined) throw new FileExistsError(to, 'rename to', Object.assign(new Error('exists'), { code: 'EEXIST' }))
+      if (taken !== undefined)
+        throw new FileExistsError(to, 'rename to', Object.assign(new Error('exists'), { code: 'EEXIST' }))
       await rename(from, to)
     })
   }

@@ -9,9 +9,12 @@ export class StorageError extends TapedeckError {
 
   constructor(path: string, act: string, cause: unknown) {
     const systemCode = codeOf(cause)
-    super(`cannot ${act} ${path}: ${ADVICE[systemCode ?? ''] ?? (cause instanceof Error ? cause.message : String(cause))}`, {
-      cause,
-    })
+    super(
+      `cannot ${act} ${path}: ${ADVICE[systemCode ?? ''] ?? (cause instanceof Error ? cause.message : String(cause))}`,
+      {
+        cause,
+      },
+    )
     this.path = path
     this.systemCode = systemCode
   }
