@@ -89,11 +89,13 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value)
+    const at = this.#grow(1)
+    this.#view.setUint8(at, value)
     return this
   }
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value)
+    const at = this.#grow(2)
+    this.#view.setUint16(at, value)
     return this
   }
   u24(value: number): this {
@@ -103,35 +105,43 @@ export class ByteWriter {
     return this
   }
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value)
+    const at = this.#grow(4)
+    this.#view.setUint32(at, value)
     return this
   }
   i16(value: number): this {
-    this.#view.setInt16(this.#grow(2), value)
+    const at = this.#grow(2)
+    this.#view.setInt16(at, value)
     return this
   }
   i32(value: number): this {
-    this.#view.setInt32(this.#grow(4), value)
+    const at = this.#grow(4)
+    this.#view.setInt32(at, value)
     return this
   }
   u64(value: number): this {
-    this.#view.setBigUint64(this.#grow(8), BigInt(value))
+    const at = this.#grow(8)
+    this.#view.setBigUint64(at, BigInt(value))
     return this
   }
   i64(value: number): this {
-    this.#view.setBigInt64(this.#grow(8), BigInt(value))
+    const at = this.#grow(8)
+    this.#view.setBigInt64(at, BigInt(value))
     return this
   }
   f64(value: number): this {
-    this.#view.setFloat64(this.#grow(8), value)
+    const at = this.#grow(8)
+    this.#view.setFloat64(at, value)
     return this
   }
   u16le(value: number): this {
-    this.#view.setUint16(this.#grow(2), value, true)
+    const at = this.#grow(2)
+    this.#view.setUint16(at, value, true)
     return this
   }
   u32le(value: number): this {
-    this.#view.setUint32(this.#grow(4), value, true)
+    const at = this.#grow(4)
+    this.#view.setUint32(at, value, true)
     return this
   }
   put(bytes: Uint8Array): this {

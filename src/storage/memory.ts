@@ -161,14 +161,14 @@ class MemoryOutputFile implements OutputFile {
   write(bytes: Uint8Array, _block?: Block): void {
     if (this.#closed) throw new MisuseError(`${this.path}: written after close`)
     if (this.failure !== undefined) return
-    this.#pending.push({ offset: this.position, bytes: bytes.slice(), isPatch: false })
+    this.#pending.push({ offset: this.position, bytes: new Uint8Array(bytes), isPatch: false })
     this.position += bytes.length
     this.backlogBytes += bytes.length
     if (this.backlogBytes > this.#around.highWaterBytes) this.#wasHigh = true
   }
 
   patch(offset: number, bytes: Uint8Array): void {
-    if (this.failure === undefined) this.#pending.push({ offset, bytes: bytes.slice(), isPatch: true })
+    if (this.failure === undefined) this.#pending.push({ offset, bytes: new Uint8Array(bytes), isPatch: true })
   }
 
   sync(): void {

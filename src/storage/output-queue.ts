@@ -60,7 +60,7 @@ export class OutputQueue {
 
   patch(offset: number, bytes: Uint8Array): void {
     this.seal()
-    this.#operations.push({ kind: 'patch', offset, bytes: bytes.slice() })
+    this.#operations.push({ kind: 'patch', offset, bytes: new Uint8Array(bytes) })
   }
 
   sync(): void {
