@@ -1,0 +1,12 @@
+export { ConfigError, type ConfigIssue, type ConfigSource } from './config/error.ts'
+export { nearest } from './config/nearest.ts'
+export { allOptions, environmentName, kebab, type Option, type SettingName, type Settings } from './config/options.ts'
+export { type ConfigInputs, defaultSettings, readSettings } from './config/read.ts'
+export {
+  duration,
+  type Endpoint,
+  formatDuration,
+  formatEndpoint,
+  parseDuration,
+  parseEndpoint,
+} from './config/values.ts'
