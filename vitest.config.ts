@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), two at a time. */
 export default defineConfig({
   test: {
+    reporters: ['default', './test/closing-line.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/real/**'], testTimeout: 30_000 } },
       {

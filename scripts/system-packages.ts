@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+/** What the tests drive tapedeck with: how each is recognised, and the Debian packages that bring it. */
+const NEEDS: readonly { readonly present: () => boolean; readonly packages: readonly string[] }[] = [
+  { present: () => onPath('ffmpeg') && onPath('ffprobe'), packages: ['ffmpeg'] },
+  { present: () => onPath('chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
+  {
+    present: () => onPath('nginx') && existsSync('/usr/lib/nginx/modules/ngx_rtmp_module.so'),
+    packages: ['nginx', 'libnginx-mod-rtmp'],
+  },
+  {
+    present: () => onPath('gst-launch-1.0') && hasElements('rtmp2sink', 'rtmp2src', 'flvmux', 'flvdemux', 'filesrc'),
+    packages: [
+      'gstreamer1.0-tools',
+      'gstreamer1.0-plugins-base',
+      'gstreamer1.0-plugins-good',
+      'gstreamer1.0-plugins-bad',
+    ],
+  },
+  { present: () => onPath('rtmpdump'), packages: ['rtmpdump'] },
+  { present: () => onPath('gcc') && existsSync('/usr/include/stdio.h'), packages: ['gcc', 'libc6-dev'] },
+  { present: () => onPath('mkfs.ext4'), packages: ['e2fsprogs'] },
+  { present: () => onPath('fsfreeze') && onPath('mount'), packages: ['util-linux', 'mount'] },
+  { present: () => onPath('openssl'), packages: ['openssl'] },
+]
+
+function onPath(command: string): boolean {
+  const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+  return path.split(':').some((directory) => existsSync(`${directory}/${command}`))
+}
+
+function hasElements(...names: readonly string[]): boolean {
+  return names.every((name) => spawnSync('gst-inspect-1.0', ['--exists', name]).status === 0)
+}
+
+/**
+ * Makes sure that every program the tests need is here: installs what is missing as root on Debian, and otherwise prints
+ * the line that does.
+ * @returns false when something is missing still
+ */
+export function ensureSystemPackages(): boolean {
+  const missing = NEEDS.filter((need) => !need.present()).flatMap((need) => need.packages)
+  if (missing.length === 0) return true
+  const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    console.error(`The tests need these system packages; install them with:\n  sudo ${line}`)
+    return false
+  }
+  console.log(`Installing what the tests need: ${missing.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const run = (command: string) =>
+    spawnSync(command, { shell: true, stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
+  if (!run('apt-get update -qq') || !run(line.replace('install', '-qq install'))) {
+    console.error(`Could not install them. Try by hand:\n  ${line}`)
+    return false
+  }
+  return NEEDS.every((need) => need.present())
+}
