@@ -1,0 +1,89 @@
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { TapedeckError } from '../media/errors.ts'
+
+/** What a token may allow. `metrics`: reading /metrics. */
+export const GRANTS = ['publish', 'play', 'metrics'] as const
+/** One thing that a token may allow. */
+export type Grant = (typeof GRANTS)[number]
+
+/** The one algorithm there is: a token cannot choose another one, nor none (RFC 8725 §3.1). */
+const ALGORITHM = 'HS256'
+/** How far the clocks of issuer and server may lie apart, seconds. */
+const CLOCK_SKEW_S = 30
+/** Longest token that is looked at, characters: RTMP carries it in a stream name. */
+const MAX_TOKEN_CHARACTERS = 4096
+
+const claimsSchema = z.object({
+  /** The user. */
+  sub: z.string().max(255).optional(),
+  /** Names of rooms, or `*` for all. */
+  rooms: z.union([z.literal('*'), z.array(z.string().max(255)).max(1000)]).default([]),
+  /** The one participant whose name may be published or played; any when absent. */
+  participant: z.string().max(255).optional(),
+  grants: z.array(z.string().max(64)).max(64).default([]),
+})
+
+/** What a verified token says. Claims that we do not know are ignored. */
+export type TokenClaims = z.output<typeof claimsSchema>
+
+/** A token that proves nothing: forged, expired, of another algorithm, garbled. `reason` is for its holder to read. */
+export class BadTokenError extends TapedeckError {
+  readonly code = 'TD_BAD_TOKEN'
+  readonly fault = 'peer'
+  readonly reason: string
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`token refused: ${reason}; ask for a new one, or make one with "tapedeck token"`, options)
+    this.reason = reason
+  }
+}
+
+/** Issues and verifies tokens: JWT (RFC 7519), HS256, with one secret. */
+export class TokenKeeper {
+  readonly #secret: Uint8Array
+
+  /** @param secret at least 32 bytes */
+  constructor(secret: Uint8Array) {
+    this.#secret = secret
+  }
+
+  /** A token that holds for `ttlMs` from now, at least a second. */
+  issue(
+    claims: { user?: string; rooms: '*' | string[]; participant?: string; grants: Grant[] },
+    ttlMs: number,
+  ): Promise<string> {
+    const { user, ...rest } = claims
+    const nowS = Math.floor(Date.now() / 1000)
+    const token = new SignJWT(rest).setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
+    if (user !== undefined) token.setSubject(user)
+    return token
+      .setIssuedAt(nowS)
+      .setExpirationTime(nowS + Math.max(1, Math.ceil(ttlMs / 1000)))
+      .sign(this.#secret)
+  }
+
+  /** @throws BadTokenError */
+  async verify(token: string): Promise<TokenClaims> {
+    if (token.length > MAX_TOKEN_CHARACTERS) throw new BadTokenError(`longer than ${MAX_TOKEN_CHARACTERS} characters`)
+    try {
+      const { payload } = await jwtVerify(token, this.#secret, {
+        algorithms: [ALGORITHM],
+        clockTolerance: CLOCK_SKEW_S,
+        requiredClaims: ['exp'],
+      })
+      return claimsSchema.parse(payload)
+    } catch (error) {
+      throw new BadTokenError(reasonOf(error), { cause: error })
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'it has expired'
+  if (error instanceof errors.JWTClaimValidationFailed) return `claim "${error.claim}" is missing or does not hold`
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature does not fit this server'
+  if (error instanceof errors.JOSEAlgNotAllowed) return `only ${ALGORITHM} is taken`
+  if (error instanceof z.ZodError) return `claim "${String(error.issues[0]?.path[0])}" is not what this server expects`
+  return 'it is not a token'
+}
