@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { sources } from './sources.ts'
 
 const DECLARATION = /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|let) (\w+)/
-/** A wire constant may carry its comment at the end of its line, or stand in a group under one comment. */
+/** A wire constant may carry its comment at the end of its line, or stand in a group below one that does. */
 const WIRE_CONSTANT = /^export const [A-Z][A-Z0-9_]* =/
 
 describe('exported symbols', () => {
@@ -21,9 +21,8 @@ describe('exported symbols', () => {
 
 function isDocumented(lines: readonly string[], at: number): boolean {
   if (!WIRE_CONSTANT.test(lines[at])) return endsComment(lines[at - 1])
-  if (lines[at].includes('//')) return true
-  let above = at - 1
-  while (above >= 0 && WIRE_CONSTANT.test(lines[above])) above--
+  let above = at
+  for (; above >= 0 && WIRE_CONSTANT.test(lines[above]); above--) if (lines[above].includes('//')) return true
   return endsComment(lines[above]) || lines[above]?.startsWith('//') === true
 }
 
