@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+
+/** A directory that is removed by `drop`. */
+export function scratch(name: string): { path: string; drop(): void } {
+  const path = mkdtempSync(join(tmpdir(), `tapedeck-${name}-`))
+  return { path, drop: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A port that was free a moment ago, below the ephemeral range. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000)
+    const taken = await new Promise<boolean>((settle) => {
+      const socket = connect(port, '127.0.0.1', () => settle(true)).on('error', () => settle(false))
+      socket.on('connect', () => socket.destroy())
+    })
+    if (!taken) return port
+  }
+}
+
+/** The server as a user runs it: a process of its own, on ports of its own. */
+export class TapedeckProcess {
+  readonly rtmp: string
+  readonly http: string
+  readonly rtmpPort: number
+  readonly recordings: string
+  readonly #directory: string
+  readonly #flags: readonly string[]
+  readonly #httpPort: number
+  #child: ChildProcess | undefined
+  /** Everything that was written to stdout and stderr, over all starts. */
+  output = ''
+
+  private constructor(directory: string, rtmpPort: number, httpPort: number, flags: readonly string[]) {
+    this.#directory = directory
+    this.#flags = flags
+    this.rtmpPort = rtmpPort
+    this.#httpPort = httpPort
+    this.rtmp = `rtmp://127.0.0.1:${rtmpPort}`
+    this.http = `http://127.0.0.1:${httpPort}`
+    const own = flags.indexOf('--record-dir')
+    this.recordings = own >= 0 ? flags[own + 1] : join(directory, 'recordings')
+  }
+
+  /** Starts one that keeps its state and files below `directory`. */
+  static async start(directory: string, ...flags: readonly string[]): Promise<TapedeckProcess> {
+    mkdirSync(directory, { recursive: true })
+    const server = new TapedeckProcess(directory, await freePort(), await freePort(), flags)
+    await server.start()
+    return server
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Once more, on the same ports, state and files. Resolves when it answers on both ports. */
+  async start(): Promise<void> {
+    const fixed = ['--rtmp', `127.0.0.1:${this.rtmpPort}`, '--http', `127.0.0.1:${this.#httpPort}`]
+    const places = ['--record-dir', this.recordings, '--data-dir', join(this.#directory, 'data')]
+    const child = spawn(process.execPath, [main, 'serve', ...fixed, ...places, ...this.#flags], {
+      cwd: this.#directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text
+      })
+    }
+    const deadline = performance.now() + 60_000
+    while (!(await this.#answers())) {
+      if (!this.isRunning) throw new Error(`tapedeck did not start:\n${this.output}`)
+      if (performance.now() > deadline) throw new Error(`tapedeck does not answer:\n${this.output}`)
+    }
+  }
+
+  /** Ends it and waits until it is gone. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined || !this.isRunning) return child?.exitCode ?? null
+    const gone = new Promise<number | null>((settle) => child.once('close', settle))
+    child.kill(signal)
+    return gone
+  }
+
+  /** Names of all recording files, sorted. */
+  files(): string[] {
+    if (!existsSync(this.recordings)) return []
+    return readdirSync(this.recordings)
+      .filter((name) => /\.(mp4|flv|mkv)$/.test(name))
+      .sort()
+  }
+
+  /** The value of one metric, summed over its labels; undefined while it is not there. */
+  async metric(name: string): Promise<number | undefined> {
+    const page = await (await fetch(`${this.http}/metrics`)).text()
+    const values = [...page.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].map((match) =>
+      Number(match[1]),
+    )
+    return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0)
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.http}/healthz`)).status < 600
+    } catch {
+      await new Promise((settle) => setTimeout(settle, 20))
+      return false
+    }
+  }
+}
