@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { recorderConfigSchema } from '../recorder/config.ts'
 import { duration, endpoint, endpointOrOff } from './values.ts'
 
 /** What help and error messages say about an option. */
@@ -27,6 +28,7 @@ const LIMITS = { group: 'Limits' } as const
 const STATE = { group: 'State and logs' } as const
 
 const wholeNumber = (min: number, max: number) => z.number().int().min(min).max(max)
+const recorder = recorderConfigSchema.shape
 const path = z.string().min(1).max(4096)
 
 /**
@@ -63,32 +65,26 @@ export const settingsSchema = z.object({
     description: 'A second publisher on a busy name replaces the first; otherwise it is refused',
   }),
 
-  recordAll: z
-    .boolean()
-    .default(true)
-    .register(optionHelp, {
-      ...RECORDING,
-      alias: 'record',
-      description: 'Record every stream from its first keyframe',
-    }),
-  recordDir: path
-    .default('./recordings')
-    .register(optionHelp, { ...RECORDING, placeholder: 'dir', description: 'Where recordings go; made when missing' }),
-  recordFormat: z
-    .enum(['mp4', 'flv', 'mkv'])
-    .default('mp4')
-    .register(optionHelp, { ...RECORDING, placeholder: 'format', description: 'mp4, flv or mkv' }),
-  recordFilename: z
-    .string()
-    .min(1)
-    .max(1024)
-    .default('{room}_{participant}_{timestamp}')
-    .register(optionHelp, {
-      ...RECORDING,
-      placeholder: 'template',
-      description:
-        'Names of files: {room} {participant} {timestamp} {codec} {resolution} {part}; "/" makes directories',
-    }),
+  recordAll: recorder.recordAll.register(optionHelp, {
+    ...RECORDING,
+    alias: 'record',
+    description: 'Record every stream from its first keyframe',
+  }),
+  recordDir: recorder.dir.register(optionHelp, {
+    ...RECORDING,
+    placeholder: 'dir',
+    description: 'Where recordings go; made when missing',
+  }),
+  recordFormat: recorder.format.register(optionHelp, {
+    ...RECORDING,
+    placeholder: 'format',
+    description: 'mp4, flv or mkv',
+  }),
+  recordFilename: recorder.filename.register(optionHelp, {
+    ...RECORDING,
+    placeholder: 'template',
+    description: 'Names of files: {room} {participant} {timestamp} {codec} {resolution} {part}; "/" makes directories',
+  }),
   recordMaxSizeMb: wholeNumber(1, 16_777_216)
     .optional()
     .register(optionHelp, {
@@ -107,13 +103,10 @@ export const settingsSchema = z.object({
       allowed: `${DURATION}; at least 1s`,
       unset: 'no limit',
     }),
-  recordSplitOnCodecChange: z
-    .boolean()
-    .default(false)
-    .register(optionHelp, {
-      ...RECORDING,
-      description: 'A new file at every change of codec or resolution, even where one file could hold both',
-    }),
+  recordSplitOnCodecChange: recorder.splitOnCodecChange.register(optionHelp, {
+    ...RECORDING,
+    description: 'A new file at every change of codec or resolution, even where one file could hold both',
+  }),
   recordMinFreeMb: wholeNumber(0, 16_777_216)
     .default(500)
     .register(optionHelp, {
@@ -122,21 +115,15 @@ export const settingsSchema = z.object({
       description: 'Pause recording, with files closed playable, while the disk has less room than this',
       allowed: 'whole megabytes from 0',
     }),
-  recordReport: z
-    .boolean()
-    .default(false)
-    .register(optionHelp, {
-      ...RECORDING,
-      description: 'Write a report (JSON) beside each recording',
-    }),
-  fsync: z
-    .enum(['interval', 'always', 'never'])
-    .default('interval')
-    .register(optionHelp, {
-      ...RECORDING,
-      placeholder: 'when',
-      description: 'When files are forced to the disk, against power loss: interval, always or never',
-    }),
+  recordReport: recorder.report.register(optionHelp, {
+    ...RECORDING,
+    description: 'Write a report (JSON) beside each recording',
+  }),
+  fsync: recorder.fsync.register(optionHelp, {
+    ...RECORDING,
+    placeholder: 'when',
+    description: 'When files are forced to the disk, against power loss: interval, always or never',
+  }),
   fsyncInterval: duration(100)
     .prefault('5s')
     .register(optionHelp, {

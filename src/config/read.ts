@@ -60,11 +60,14 @@ type Parsed = { readonly ok: true; readonly input: unknown } | { readonly ok: fa
 
 /** Flags and variables are text, so a number or a switch may be meant; the first reading that fits counts. */
 function parseValue(option: Option, source: ConfigSource, value: unknown): Parsed {
+  let problem = ''
   for (const input of source === 'file' || typeof value !== 'string' ? [value] : readings(value)) {
-    if (option.schema.safeParse(input).success) return { ok: true, input }
+    const result = option.schema.safeParse(input)
+    if (result.success) return { ok: true, input }
+    problem ||= result.error.issues[0]?.message ?? ''
   }
   const given = typeof value === 'string' ? `"${value.slice(0, 200)}"` : JSON.stringify(value)?.slice(0, 200)
-  return { ok: false, problem: `${given} cannot be used; ${option.allowed ?? 'give a text'}` }
+  return { ok: false, problem: `${given} cannot be used; ${option.allowed ?? problem}` }
 }
 
 function readings(text: string): unknown[] {
