@@ -70,23 +70,21 @@ export class LiveStream {
     return this.#gop.bytes
   }
   get playerCount(): number {
-    return this.#members.reduce((count, member) => count + (member.subscriber.kind === 'player' ? 1 : 0), 0)
+    let count = 0
+    for (const member of this.#members) if (member.subscriber.kind === 'player') count++
+    return count
   }
   get recordingCount(): number {
     return this.#members.length - this.playerCount
   }
 
   /**
-   * Some recording is behind and nobody watches live: the publisher may be held back (its socket not read) instead of
-   * media being dropped. Whoever publishes decides how long.
+   * Some recording is behind: the publisher may be held back (its socket not read) instead of media being dropped.
+   * Whoever publishes decides whether and how long: not while somebody watches live, unless media comes faster than time.
    */
   get congested(): boolean {
-    let congested = false
-    for (const member of this.#members) {
-      if (member.subscriber.kind === 'player') return false
-      congested ||= member.congested
-    }
-    return congested
+    for (const member of this.#members) if (member.congested) return true
+    return false
   }
 
   /** Announces a track, or its next epoch. */
