@@ -34,9 +34,7 @@ export class AuditLog implements Audit {
     const line = `${JSON.stringify({ time: new Date().toISOString(), event, path, ...details })}\n`
     if (this.#waiting.length < MAX_WAITING_LINES) this.#waiting.push(line)
     else this.#fail(new Error(`${MAX_WAITING_LINES} lines wait already`))
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined
-    })
+    this.#writing ??= this.#write()
   }
 
   /** Writes out what waits and closes. A later `note` opens the file again. */
@@ -47,6 +45,7 @@ export class AuditLog implements Audit {
   }
 
   async #write(): Promise<void> {
+    await Promise.resolve() // so that `#writing` is set before it is cleared
     while (this.#waiting.length > 0) {
       const lines = this.#waiting.splice(0)
       try {
@@ -57,6 +56,7 @@ export class AuditLog implements Audit {
         this.#fail(error)
       }
     }
+    this.#writing = undefined
   }
 
   async #open(): Promise<FileHandle> {

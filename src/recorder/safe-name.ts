@@ -8,7 +8,8 @@ const MAX_NAME_BYTES = 100
 const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd\u2800<>:"/\\|?*]/gu
 const ODD_SPACE = /(?! )\p{Zs}/gu
 /** Look-alikes of `/`, `\`, `.` and `:`, which people and careless programs take for the real ones. */
-const LOOKALIKE = /[\u2044\u2215\u2571\u29f8\u29f6\uff0f\u2216\u29f5\u29f9\u2572\ufe68\uff3c\u2024\u2025\u2026\ufe52\uff0e\u3002\uff61\ua789\u2236\ufe13\ufe55\uff1a\u02d0]/gu
+const LOOKALIKE =
+  /[\u2044\u2215\u2571\u29f8\u29f6\uff0f\u2216\u29f5\u29f9\u2572\ufe68\uff3c\u2024\u2025\u2026\ufe52\uff0e\u3002\uff61\ua789\u2236\ufe13\ufe55\uff1a\u02d0]/gu
 const RESERVED = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i
 
 /**

@@ -1,0 +1,225 @@
+import { rescale, toMs } from '../media/clock.ts'
+import type { Frame } from '../media/frame.ts'
+import { Tally } from './tally.ts'
+import { type ClockOffset, sourceUs, TrackClock, US_PER_S } from './track-clock.ts'
+
+/** A source clock that went back, or further forward than the wall clock; the recording goes on without a hole. */
+export interface Jump {
+  readonly trackId: number
+  /** Where in the recording. */
+  readonly atMs: number
+  /** How far the source's clock moved from one frame to the next; negative when it went back. */
+  readonly byMs: number
+}
+
+/** What a timeline takes for normal. */
+export interface TimelineOptions {
+  /** A step further than this beyond what the wall clock explains is a jump, ms. */
+  readonly jumpMs: number
+  /** A monotonic wall clock, ms. `performance.now` by default. */
+  readonly now?: () => number
+}
+
+/** How far a track may fall behind its own last frame by following the clock that another track jumped to, µs. */
+const MAX_OVERLAP_US = US_PER_S
+/** How long a restart waits for a keyframe before sound goes on alone, µs of media. */
+const KEYFRAME_WAIT_US = 20 * US_PER_S
+/** What rescaling between tracks may cost at a (re)start, µs: a frame this much too early is at the floor. */
+const ROUNDING_US = 2000
+
+/**
+ * Lays the frames of all tracks onto one time that starts at 0, only grows, and has no holes but those of the source.
+ *
+ * All tracks share one offset to the source's clock. When the clock of one jumps, a new offset continues the recording where
+ * it was; each other track goes on by the old one until it jumps as well, and then follows the same new one, so that picture
+ * and sound stay together although they do not jump at the same frame.
+ */
+export class Timeline {
+  readonly #jumpMs: number
+  readonly #now: () => number
+  readonly #clocks = new Map<number, TrackClock>()
+  /** The offsets that some track follows, newest last. */
+  #offsets: ClockOffset[] = [{ us: 0 }]
+  /** `closing`: waits for a keyframe and closes up the time; `keeping`: waits and keeps the time. */
+  #waiting: 'closing' | 'keeping' | undefined
+  #waitingSinceUs: number | undefined
+  /** Frames of before the last (re)start lie before this and are not kept, µs of the recording. */
+  #floorUs = 0
+  #touchedAtMs: number
+  #placedSinceTouch = false
+  readonly jumps = new Tally<Jump>()
+  /** Frames moved by a tick or more because their time did not grow. */
+  nudgedFrames = 0
+  /** Frames left out: before the first keyframe, or before the common zero. */
+  skippedFrames = 0
+
+  constructor(options: TimelineOptions) {
+    this.#jumpMs = options.jumpMs
+    this.#now = options.now ?? (() => performance.now())
+    this.#touchedAtMs = this.#now()
+  }
+
+  /** How far the recording has come, µs: where its next frame should begin. */
+  get frontUs(): number {
+    let front = this.#floorUs
+    for (const clock of this.#clocks.values()) if (clock.placed) front = Math.max(front, clock.nextUs)
+    return front
+  }
+
+  /** Sets the common zero: the instant `us` of the source's clock. */
+  begin(us: number): void {
+    this.#continueAt(us, 0)
+  }
+
+  /** Media is flowing: call after each batch of frames, so that a silence of the source is told from a jump of its clock. */
+  touch(): void {
+    if (!this.#placedSinceTouch) return
+    this.#placedSinceTouch = false
+    this.#touchedAtMs = this.#now()
+  }
+
+  /** The next keyframe follows what was recorded last, whatever time has passed. */
+  closeUp(): void {
+    this.#waiting = 'closing'
+    this.#waitingSinceUs = undefined
+  }
+
+  /** Nothing is placed before the next keyframe; the time until there remains as a gap. */
+  interrupt(): void {
+    this.#waiting ??= 'keeping'
+    this.#waitingSinceUs = undefined
+  }
+
+  /** `frame` at its time in the recording, sharing its block; undefined when it has no place there. */
+  place(frame: Frame): Frame | undefined {
+    let clock = this.#clocks.get(frame.track.id)
+    if (clock === undefined) {
+      clock = new TrackClock(frame.track, this.#offsets[this.#offsets.length - 1], this.#jumpMs)
+      this.#clocks.set(frame.track.id, clock)
+    }
+    if (this.#waiting !== undefined && !this.#restart(clock, frame)) return this.#skip()
+    if (clock.track !== frame.track) {
+      clock.track = frame.track
+      clock.open = false
+    }
+    if (!clock.open) {
+      if (!frame.key) return this.#skip()
+      clock.open = true
+    }
+    let dts = frame.dts + clock.shift
+    const leap = this.#offsets.length > 1 ? clock.timescale : clock.jumpTicks
+    if (!clock.placed || dts - clock.last > leap || clock.last - dts > clock.disorderTicks) {
+      dts = this.#settle(clock, frame)
+    }
+    if (!clock.joined) {
+      if (rescale(dts, clock.timescale, US_PER_S) < this.#floorUs - ROUNDING_US) return this.#skip()
+      dts = Math.max(dts, rescale(this.#floorUs, US_PER_S, clock.timescale))
+      clock.joined = true
+    }
+    return this.#put(clock, frame, dts)
+  }
+
+  #put(clock: TrackClock, frame: Frame, dts: number): Frame {
+    let placed = dts
+    this.#placedSinceTouch = true
+    const step = dts - clock.last
+    if (!clock.placed) clock.placed = true
+    else if (step <= 0) {
+      placed = clock.last + 1
+      this.nudgedFrames++
+    } else if (step <= clock.timescale) clock.nominal = step
+    clock.last = placed
+    clock.lastSource = frame.dts
+    if (placed === frame.dts) return frame
+    const pts = frame.pts + (dts - frame.dts)
+    return frame.at(placed, placed === dts ? pts : Math.max(pts, placed))
+  }
+
+  #skip(): undefined {
+    this.skippedFrames++
+    return undefined
+  }
+
+  /** Whether the recording (re)starts with `frame`. Without any video, or when none comes, sound will do. */
+  #restart(clock: TrackClock, frame: Frame): boolean {
+    const us = sourceUs(frame)
+    if (frame.track.kind === 'audio') {
+      this.#waitingSinceUs = Math.min(this.#waitingSinceUs ?? us, us)
+      if (this.#hasVideo && us - this.#waitingSinceUs < KEYFRAME_WAIT_US) return false
+    } else if (!frame.key) return false
+    const how = this.#waiting
+    this.#waiting = undefined
+    if (how === 'closing') this.#continueAt(us, this.frontUs)
+    else {
+      for (const other of this.#clocks.values()) {
+        other.open = false
+        other.joined = false
+      }
+      const dts = this.#settle(clock, frame)
+      this.#floorUs = rescale(dts, clock.timescale, US_PER_S)
+    }
+    return true
+  }
+
+  /** Whether picture was recorded lately: a camera that went away minutes ago is not waited for. */
+  get #hasVideo(): boolean {
+    const sinceUs = this.frontUs - KEYFRAME_WAIT_US
+    for (const clock of this.#clocks.values()) {
+      if (clock.kind === 'video' && clock.placed && clock.lastUs > sinceUs) return true
+    }
+    return false
+  }
+
+  /** From here on, the instant `us` of the source is the instant `atUs` of the recording, for all tracks. */
+  #continueAt(us: number, atUs: number): void {
+    const offset = { us: atUs - us }
+    this.#offsets = [offset]
+    this.#floorUs = atUs
+    for (const clock of this.#clocks.values()) {
+      clock.follow(offset)
+      clock.open = false
+      clock.joined = false
+    }
+  }
+
+  /** The slow way: finds which offset explains `frame` best, or makes a new one. Returns its dts in the recording. */
+  #settle(clock: TrackClock, frame: Frame): number {
+    const us = sourceUs(frame)
+    const silenceUs = (this.#now() - this.#touchedAtMs) * 1000
+    const fromUs = clock.placed ? clock.lastUs : this.#floorUs - this.#jumpMs * 1000
+    const toUs = this.frontUs + this.#jumpMs * 1000 + silenceUs
+    const nextUs = clock.placed ? clock.nextUs : this.frontUs
+    let best: ClockOffset | undefined
+    for (const offset of this.#offsets) {
+      const slackUs = offset === clock.offset ? rescale(clock.disorderTicks, clock.timescale, US_PER_S) : MAX_OVERLAP_US
+      const atUs = us + offset.us
+      if (atUs < fromUs - slackUs || atUs > toUs) continue
+      if (best === undefined || Math.abs(atUs - nextUs) < Math.abs(us + best.us - nextUs)) best = offset
+    }
+    if (best === undefined) this.#heal(clock, frame, us)
+    else if (best !== clock.offset) this.#follow(clock, best)
+    return frame.dts + clock.shift
+  }
+
+  #follow(clock: TrackClock, offset: ClockOffset): void {
+    clock.follow(offset)
+    const inUse = new Set<ClockOffset>()
+    for (const each of this.#clocks.values()) inUse.add(each.offset)
+    this.#offsets = this.#offsets.filter((each) => inUse.has(each))
+  }
+
+  #heal(clock: TrackClock, frame: Frame, us: number): void {
+    const atUs = this.frontUs
+    const offset = { us: atUs - us }
+    this.#offsets.push(offset)
+    const by = clock.placed
+      ? frame.dts - clock.lastSource
+      : frame.dts + clock.shift - rescale(atUs, US_PER_S, clock.timescale)
+    this.jumps.add({
+      trackId: clock.track.id,
+      atMs: toMs(atUs, US_PER_S),
+      byMs: toMs(by, clock.timescale),
+    })
+    this.#follow(clock, offset)
+  }
+}
