@@ -87,7 +87,7 @@ export class ChunkWriter {
   #header(type: number, messageStreamId: number, payloadBytes: number): void {
     const bytes = this.#bytes
     const timestamp = this.#timestampMs
-    const stated = timestamp >= EXTENDED_TIMESTAMP ? EXTENDED_TIMESTAMP : timestamp
+    const stated = Math.min(timestamp, EXTENDED_TIMESTAMP)
     let at = this.offset
     bytes[at++] = this.#chunkStreamId
     bytes[at++] = stated >>> 16
