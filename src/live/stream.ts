@@ -78,13 +78,18 @@ export class LiveStream {
     return this.#members.length - this.playerCount
   }
 
-  /**
-   * Some recording is behind: the publisher may be held back (its socket not read) instead of media being dropped.
-   * Whoever publishes decides whether and how long: not while somebody watches live, unless media comes faster than time.
-   */
-  get congested(): boolean {
+  /** Some recording would rather have the publisher wait than lose media. */
+  get recordingBehind(): boolean {
     for (const member of this.#members) if (member.congested) return true
     return false
+  }
+
+  /**
+   * Some recording is behind and nobody watches live: the publisher may be held back (its socket not read) instead of
+   * media being dropped. Whoever publishes decides how long.
+   */
+  get congested(): boolean {
+    return this.recordingBehind && this.playerCount === 0
   }
 
   /** Announces a track, or its next epoch. */

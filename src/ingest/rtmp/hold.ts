@@ -33,11 +33,11 @@ export class PublisherHold {
   }
 
   /**
-   * Whether to hold now. `congested`: some recording is behind; `watched`: somebody plays the stream live;
+   * Whether to hold now. `behind`: some recording is; `watched`: somebody plays the stream live;
    * `nowMs`: `performance.now()`.
    */
-  held(congested: boolean, watched: boolean, nowMs: number): boolean {
-    if (!congested) {
+  held(behind: boolean, watched: boolean, nowMs: number): boolean {
+    if (!behind) {
       this.#heldSinceMs = undefined
       return false
     }

@@ -57,7 +57,7 @@ export class RtmpPublisher implements RtmpPublishSink {
   /** A recording is behind and this publisher can wait for it. */
   get held(): boolean {
     const { stream } = this
-    return stream.ended === undefined && this.#hold.held(stream.congested, stream.playerCount > 0, performance.now())
+    return stream.ended === undefined && this.#hold.held(stream.recordingBehind, this.live, performance.now())
   }
 
   /** Somebody watches: media is to go through at once. */
