@@ -1,0 +1,156 @@
+import { toMs } from '../../media/clock.ts'
+import type { EditableFile } from '../../media/ports.ts'
+import type { Progress, RepairReport, Sample } from '../reader.ts'
+import { ClusterScanner, type OpenCluster } from './cluster-scanner.ts'
+import { CueIndex } from './cue-index.ts'
+import { longSize } from './ebml.ts'
+import { FaultList } from './fault-list.ts'
+import { type Header, readHeader } from './header.ts'
+import { completingPatches, type Patch, type Slots } from './layout.ts'
+import { sampleMakers, segmentEnd } from './reader.ts'
+import { SourceWindow } from './source-window.ts'
+
+/** Clusters without a size that are mended; a file of ours has one at most. */
+const MAX_OPEN_CLUSTERS = 4096
+/** Blocks between two calls of `onProgress`. */
+const PROGRESS_BLOCKS = 4096
+
+/**
+ * Makes a torn file whole, in place: cuts what is torn at its end and, in a file of ours, states the size of its last
+ * Cluster, appends Cues, and fills in Duration, SeekHead and the Segment's size. Of a foreign file only the torn end is cut.
+ *
+ * Each step leaves the file playable, and a repair that was interrupted may be run again. A whole file is not touched.
+ * @throws MalformedError when it is no Matroska, or its header is broken
+ */
+export async function repairMatroska(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+  const faults = new FaultList()
+  const header = await readHeader(new SourceWindow(file), faults)
+  const survey = await surveyOf(file, header, faults, onProgress)
+  const report = { frames: survey.frames, durationMs: survey.durationMs, lostBytes: 0, faults: faults.all }
+  if (survey.wholeEnd === undefined) return { ...report, changed: false }
+  const lostBytes = survey.isTorn ? file.sizeBytes - survey.wholeEnd : 0
+  if (lostBytes > 0) await file.truncate(survey.wholeEnd)
+  const completed = header.slots !== undefined && (await complete(file, header, header.slots, survey, lostBytes > 0))
+  if (lostBytes > 0 && !completed) await file.sync()
+  return { ...report, lostBytes, changed: lostBytes > 0 || completed }
+}
+
+/** What the scan of a file found. */
+type Survey = {
+  /** Undefined when the file ends within its header. */
+  readonly wholeEnd: number | undefined
+  readonly isTorn: boolean
+  readonly frames: number
+  readonly durationMs: number
+  readonly cues: CueIndex
+  /** Whole Cues that are there already, behind the last Cluster. */
+  readonly oldCues: { readonly offset: number; readonly end: number } | undefined
+  readonly openClusters: readonly OpenCluster[]
+}
+
+async function surveyOf(
+  file: EditableFile,
+  header: Header,
+  faults: FaultList,
+  onProgress: Progress | undefined,
+): Promise<Survey> {
+  const cues = new CueIndex()
+  const openClusters: OpenCluster[] = []
+  const { bodyOffset } = header
+  const nothing = { isTorn: false, frames: 0, durationMs: 0, cues, oldCues: undefined, openClusters }
+  if (bodyOffset === undefined) return { ...nothing, wholeEnd: undefined }
+  const window = new SourceWindow(file)
+  const makers = sampleMakers(header)
+  const end = statedEnd(header, file.sizeBytes)
+  const scanner = new ClusterScanner(window, bodyOffset, end, faults)
+  scanner.onOpenCluster = (cluster) => {
+    if (openClusters.length < MAX_OPEN_CLUSTERS) openClusters.push(cluster)
+  }
+  const extent = new Extent()
+  for (let blocks = 1; await scanner.next(); blocks++) {
+    const { block } = scanner
+    const maker = makers.get(block.trackNumber)
+    if (maker === undefined) continue
+    for (const sample of await maker.all(block, window, faults)) extent.add(sample)
+    if (header.slots !== undefined) {
+      const cluster = block.clusterOffset - header.segmentOffset
+      const relative = block.offset - block.clusterDataOffset
+      cues.offer(block.trackNumber, maker.track.kind === 'video', block.key, block.timestamp, cluster, relative)
+    }
+    if (blocks % PROGRESS_BLOCKS === 0) onProgress?.(scanner.position, file.sizeBytes)
+  }
+  onProgress?.(file.sizeBytes, file.sizeBytes)
+  const { wholeEnd, isTorn, cues: oldCues } = scanner
+  return { wholeEnd, isTorn, frames: extent.frames, durationMs: extent.durationMs, cues, oldCues, openClusters }
+}
+
+/** The Segment's stated end, unless the file goes on behind it by a mistake of ours. */
+function statedEnd(header: Header, sizeBytes: number): number {
+  const end = segmentEnd(header)
+  return header.slots !== undefined && end !== sizeBytes ? Number.POSITIVE_INFINITY : end
+}
+
+/** Completes a file of ours. False when nothing was to be done. */
+async function complete(
+  file: EditableFile,
+  header: Header,
+  slots: Slots,
+  survey: Survey,
+  wasCut: boolean,
+): Promise<boolean> {
+  const patches: Patch[] = survey.openClusters
+    .filter(({ headerBytes }) => headerBytes === 12)
+    .map(({ offset, headerBytes, end }) => ({ offset: offset + 4, bytes: longSize(end - offset - headerBytes) }))
+  let changed = await apply(file, patches)
+  const { oldCues, cues } = survey
+  let cuesOffset = oldCues?.offset
+  if (cuesOffset === undefined && cues.length > 0) {
+    cuesOffset = file.sizeBytes
+    for (const piece of cues.pieces()) await file.write(file.sizeBytes, piece)
+    changed = true
+  }
+  if (changed) await file.sync()
+  const stated = wasCut ? undefined : header.durationMs
+  const durationMs = stated ?? (survey.frames > 0 ? Math.max(1, survey.durationMs) : undefined)
+  const last = await apply(file, completingPatches(slots, { cuesOffset, durationMs, endOffset: file.sizeBytes }))
+  if (last) await file.sync()
+  return changed || last
+}
+
+/** Writes what is not there already. */
+async function apply(file: EditableFile, patches: readonly Patch[]): Promise<boolean> {
+  let changed = false
+  for (const { offset, bytes } of patches) {
+    if (Buffer.compare(await file.read(offset, bytes.length), bytes) === 0) continue
+    await file.write(offset, bytes)
+    changed = true
+  }
+  return changed
+}
+
+/** How far the samples reach. The last frame counts as long as the shortest step of its track was. */
+class Extent {
+  frames = 0
+  readonly #tracks = new Map<number, { lastPts: number; maxPts: number; stepTicks: number; timescale: number }>()
+
+  add({ track, pts }: Sample): void {
+    this.frames++
+    const seen = this.#tracks.get(track.id)
+    if (seen === undefined) {
+      this.#tracks.set(track.id, { lastPts: pts, maxPts: pts, stepTicks: 0, timescale: track.timescale })
+      return
+    }
+    const step = pts - seen.lastPts
+    if (step > 0 && (seen.stepTicks === 0 || step < seen.stepTicks)) seen.stepTicks = step
+    if (pts > seen.maxPts) seen.maxPts = pts
+    seen.lastPts = pts
+  }
+
+  get durationMs(): number {
+    let durationMs = 0
+    for (const { maxPts, stepTicks, timescale } of this.#tracks.values()) {
+      durationMs = Math.max(durationMs, toMs(maxPts + stepTicks, timescale))
+    }
+    return durationMs
+  }
+}
