@@ -4,7 +4,7 @@ import type { StreamAddress } from './stream.ts'
 /** Longest room or participant name, bytes of UTF-8: what a file name holds on every file system we write to. */
 const MAX_NAME_BYTES = 255
 /** C0, DEL, C1, line and paragraph separators: they break logs and terminals, and no honest name has them. */
-const CONTROL = /[\p{Cc}\u2028\u2029]/u
+const CONTROL = /[\p{Cc}\u2028\u2029]/gu
 /** How much of a refused name goes into the message, characters. */
 const SHOWN_CHARACTERS = 40
 
@@ -15,7 +15,8 @@ export class BadNameError extends TapedeckError {
 
   constructor(part: 'room' | 'participant', name: string, problem: string) {
     const shown = name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name
-    super(`${part} name ${JSON.stringify(shown)} ${problem}; publish to rtmp://host/{room}/{participant}`)
+    const escaped = JSON.stringify(shown).replace(CONTROL, '\\ufffd')
+    super(`${part} name ${escaped} ${problem}; publish to rtmp://host/{room}/{participant}`)
   }
 }
 
@@ -36,5 +37,5 @@ function check(part: 'room' | 'participant', name: string): void {
   if (sizeBytes > MAX_NAME_BYTES) {
     throw new BadNameError(part, name, `has ${sizeBytes} bytes, ${MAX_NAME_BYTES} are allowed`)
   }
-  if (CONTROL.test(name) || !name.isWellFormed()) throw new BadNameError(part, name, 'has control characters')
+  if (name.search(CONTROL) >= 0 || !name.isWellFormed()) throw new BadNameError(part, name, 'has control characters')
 }
