@@ -4,7 +4,7 @@ import { aacFacts, parseAudioSpecificConfig } from './aac/audio-specific-config.
 import { parseAv1C } from './av1/av1c.ts'
 import { findObu, OBU_SEQUENCE_HEADER } from './av1/obu.ts'
 import { parseAv1SequenceHeader } from './av1/sequence-header.ts'
-import { flacConfig, parseFlacStreamInfo } from './flac.ts'
+import { parseFlacStreamInfo } from './flac.ts'
 import { parseAvcC } from './h264/avcc.ts'
 import { parseH264Sps } from './h264/sps.ts'
 import { hevcFacts, parseHvcC } from './hevc/hvcc.ts'

@@ -1,11 +1,11 @@
 import { nalLength } from '../nal.ts'
 
-/** nal_unit_type values, H.264 Table 7-1. */
-export const NAL_SLICE = 1
+// nal_unit_type values, H.264 Table 7-1
+const NAL_SLICE = 1
 const NAL_PARTITION_C = 4
-export const NAL_IDR = 5
-export const NAL_SEI = 6
-export const NAL_SPS = 7
+const NAL_IDR = 5
+const NAL_SEI = 6
+export const NAL_SPS = 7 // nal_unit_type, Table 7-1
 export const NAL_PPS = 8
 export const NAL_AUD = 9
 export const NAL_SPS_EXT = 13

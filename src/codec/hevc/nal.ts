@@ -1,10 +1,10 @@
 import { nalLength } from '../nal.ts'
 
-/** nal_unit_type values, HEVC (H.265) Table 7-1. */
+// nal_unit_type values, HEVC (H.265) Table 7-1
 const NAL_BLA_W_LP = 16
 const NAL_CRA = 21
 const NAL_LAST_VCL = 31
-export const NAL_VPS = 32
+export const NAL_VPS = 32 // nal_unit_type, Table 7-1
 export const NAL_HEVC_SPS = 33
 export const NAL_HEVC_PPS = 34
 export const NAL_HEVC_AUD = 35
