@@ -23,6 +23,8 @@ export interface StreamRequest {
   readonly name: string
   /** `?a=b` of the stream name, else of app or tcUrl. */
   readonly query: URLSearchParams
+  /** The peer takes E-RTMP multitrack messages (connect.capsEx, CapsExMask.Multitrack). */
+  readonly multitrack?: boolean
 }
 
 /** The reason why a publisher's messages stop. `finished`: it said so (deleteStream, closeStream, FCUnpublish). */

@@ -6,8 +6,7 @@ import type { Logger } from '../../media/ports.ts'
 import { StreamNotFoundError } from '../../rtmp/errors.ts'
 import type { RtmpHandlers, RtmpPlayOutput, RtmpPlaySource, StreamRequest } from '../../rtmp/handlers.ts'
 import { RtmpBroadcast } from './broadcast.ts'
-import { PendingPlayer } from './pending-player.ts'
-import type { PlayerLimits, RtmpPlayer } from './player.ts'
+import type { PlayerLimits } from './player.ts'
 
 /** What waits in a player's socket at most, bytes. */
 const DEFAULT_MAX_BUFFERED_BYTES = 4 * 1024 * 1024
@@ -50,7 +49,7 @@ export class RtmpPlayback implements Pick<RtmpHandlers, 'play'> {
 
   /**
    * A player of a stream that is live now. Names that nobody publishes are refused at once: waiting for a publisher is the
-   * player's part. Media follows once the caller has told the player that it starts, not before.
+   * player's part. Setup and the GOP so far are sent before this returns.
    * @throws BadNameError, UnauthorizedError, StreamNotFoundError
    */
   async play(request: StreamRequest, output: RtmpPlayOutput): Promise<RtmpPlaySource> {
@@ -61,23 +60,12 @@ export class RtmpPlayback implements Pick<RtmpHandlers, 'play'> {
     const stream = hub.find(address)
     if (stream === undefined) throw new StreamNotFoundError(request.app, request.name)
     logger.info({ ...address, peer: peer.address, agent: peer.agent }, 'a player joined')
-    return new PendingPlayer(() => this.#join(stream, output))
+    return this.#broadcast(stream, output, request.multitrack === true).join(output)
   }
 
-  #join(stream: LiveStream, output: RtmpPlayOutput): RtmpPlayer | undefined {
-    try {
-      if (stream.ended === undefined) return this.#broadcast(stream, output).join(output)
-      output.status('NetStream.Play.UnpublishNotify', 'the publisher has ended')
-    } catch (error) {
-      this.#options.logger.error({ err: error, ...stream.address }, 'a player could not join')
-      output.disconnect()
-    }
-    return undefined
-  }
-
-  #broadcast(stream: LiveStream, output: RtmpPlayOutput): RtmpBroadcast {
+  #broadcast(stream: LiveStream, output: RtmpPlayOutput, multitrack: boolean): RtmpBroadcast {
     const { messageStreamId, chunkSize } = output
-    const key = `${messageStreamId} ${chunkSize}`
+    const key = `${messageStreamId} ${chunkSize} ${multitrack}`
     let forms = this.#broadcasts.get(stream)
     if (forms === undefined) this.#broadcasts.set(stream, (forms = new Map()))
     let broadcast = forms.get(key)
@@ -87,7 +75,7 @@ export class RtmpPlayback implements Pick<RtmpHandlers, 'play'> {
         form: { messageStreamId, chunkSize },
         limits: this.#limits,
         logger: this.#options.logger,
-        multitrack: false,
+        multitrack,
         onIdle: () => {
           group.delete(key)
           if (group.size === 0) this.#broadcasts.delete(stream)
