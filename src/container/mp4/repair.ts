@@ -1,0 +1,129 @@
+import { toMs } from '../../media/clock.ts'
+import { MalformedError, TapedeckError } from '../../media/errors.ts'
+import type { EditableFile } from '../../media/ports.ts'
+import type { Fault, Progress, RepairReport } from '../reader.ts'
+import { mediaHead, reservedHead } from './file-head.ts'
+import { readFragment, runSamples, type TrackEnds } from './fragment-reader.ts'
+import { type Fragment, FragmentScan } from './fragment-scan.ts'
+import { findLayout, type Layout } from './layout.ts'
+import { type IndexedTrack, movieIndex } from './movie-index.ts'
+import { type Movie, type MovieTrack, readMovie } from './movie-reader.ts'
+import { SampleLog } from './sample-log.ts'
+import { SourceWindow } from './source-window.ts'
+import { countSamples } from './table-reader.ts'
+
+/** Progress is told every so many bytes. */
+const PROGRESS_BYTES = 8 * 1024 * 1024
+
+/**
+ * Makes an ordinary movie of a file that `Mp4Muxer` could not finish: cuts it after its last whole fragment (at most half
+ * a second of media goes), appends an index of all fragments, and puts it to use. The order of steps is that of
+ * `Mp4Muxer.finish`, so a repair that is cut off itself leaves a file that plays, and can be repeated.
+ *
+ * Files of others that are in fragments only lose their torn tail. What is whole, or has no header yet, is left alone.
+ */
+export async function repairMp4(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+  const faults: Fault[] = []
+  const window = new SourceWindow(file)
+  const layout = await findLayout(window, faults)
+  if (layout === undefined) {
+    faults.push({ kind: 'missing-header', offset: 0, message: 'the file was cut off before its first fragment' })
+    return { changed: false, frames: 0, durationMs: 0, lostBytes: 0, faults }
+  }
+  const movie = await readMovie(window, layout.moov, faults)
+  if (!movie.hasFragments) {
+    const frames = await countSamples(window, movie)
+    return { changed: false, frames, durationMs: toMs(movie.durationTicks, movie.timescale), lostBytes: 0, faults }
+  }
+  const scan = new FragmentScan(window, layout.moov.endOffset, faults)
+  const tracks = await logFragments(window, scan, movie, faults, onProgress)
+  const frames = tracks.reduce((sum, { log }) => sum + log.sampleCount, 0)
+  const durationMs = tracks.reduce((longest, track) => Math.max(longest, endMs(track)), 0)
+  const lostBytes = (scan.appendedIndexAt ?? window.sizeBytes) - scan.goodEnd
+  const isOurs = layout.reservedAt !== undefined && frames > 0 && (await countSamples(window, movie)) === 0
+  if (isOurs) await finalise(file, layout, movie, tracks, scan.goodEnd)
+  else if (lostBytes > 0) {
+    await file.truncate(scan.goodEnd)
+    await file.sync()
+  }
+  onProgress?.(window.sizeBytes, window.sizeBytes)
+  return { changed: isOurs || lostBytes > 0, frames, durationMs, lostBytes, faults }
+}
+
+/** Appends the index, and only when it is on stable storage puts it to use. */
+async function finalise(
+  file: EditableFile,
+  layout: Layout,
+  movie: Movie,
+  tracks: readonly IndexedTrack[],
+  goodEnd: number,
+): Promise<void> {
+  const reservedAt = layout.reservedAt ?? 0
+  if (layout.hasLostIndex) {
+    await file.write(reservedAt, reservedHead())
+    await file.sync()
+  }
+  if (goodEnd < file.sizeBytes) await file.truncate(goodEnd)
+  const { title, creationTimeMs } = movie
+  const facts = {
+    ...(title === undefined ? {} : { title }),
+    ...(creationTimeMs === undefined ? {} : { creationTimeMs }),
+  }
+  let offset = goodEnd
+  for (const piece of movieIndex(facts, tracks)) {
+    await file.write(offset, piece)
+    offset += piece.length
+  }
+  await file.sync()
+  await file.write(reservedAt, mediaHead(goodEnd - reservedAt))
+  await file.sync()
+}
+
+/** Goes through all fragments. One that cannot be read is passed over, with a fault. */
+async function logFragments(
+  window: SourceWindow,
+  scan: FragmentScan,
+  movie: Movie,
+  faults: Fault[],
+  onProgress: Progress | undefined,
+): Promise<IndexedTrack[]> {
+  const tracks = new Map(movie.tracks.map((track) => [track.id, track]))
+  const logs = new Map(movie.tracks.map((track) => [track.id, new SampleLog(track.timescale)]))
+  const ends: TrackEnds = new Map()
+  let toldAt = 0
+  for (let fragment = await scan.next(); fragment !== undefined; fragment = await scan.next()) {
+    try {
+      logFragment(fragment, tracks, ends, logs, window.sizeBytes)
+    } catch (error) {
+      if (!(error instanceof TapedeckError)) throw error
+      faults.push({ kind: 'bad-fragment', offset: fragment.offset, message: error.message })
+    }
+    if (fragment.endOffset - toldAt < PROGRESS_BYTES) continue
+    toldAt = fragment.endOffset
+    onProgress?.(toldAt, window.sizeBytes)
+  }
+  return movie.tracks.map((track) => ({ ...track, log: logs.get(track.id) ?? new SampleLog(track.timescale) }))
+}
+
+function logFragment(
+  fragment: Fragment,
+  tracks: ReadonlyMap<number, MovieTrack>,
+  ends: TrackEnds,
+  logs: ReadonlyMap<number, SampleLog>,
+  fileBytes: number,
+): void {
+  for (const run of readFragment(fragment, tracks, ends, fileBytes)) {
+    const log = logs.get(run.track.id)
+    if (log === undefined || run.count === 0) continue
+    const { shiftTicks } = run.track
+    if (run.defaults.description > run.track.entries.length) throw new MalformedError('tfhd', 'no such sample entry')
+    for (const sample of runSamples(run)) {
+      log.add(sample.dts + shiftTicks, sample.pts + shiftTicks, sample.key, sample.size)
+    }
+    log.chunk(run.dataOffset, run.count, run.defaults.description)
+  }
+}
+
+function endMs({ log, timescale }: IndexedTrack): number {
+  return log.sampleCount === 0 ? 0 : toMs(log.maxPts + log.lastDuration, timescale)
+}
