@@ -1,6 +1,7 @@
 export { ConfigError, type ConfigIssue, type ConfigSource } from './config/error.ts'
 export { nearest } from './config/nearest.ts'
 export { allOptions, environmentName, kebab, type Option, type SettingName, type Settings } from './config/options.ts'
+export { auditPath, signingSecret, statePath } from './config/places.ts'
 export { type ConfigInputs, defaultSettings, readSettings } from './config/read.ts'
 export {
   duration,

@@ -1,0 +1,61 @@
+import type { DiskState } from './disk-probe.ts'
+
+/** Where a server is in its life. */
+export type ServerPhase = 'starting' | 'running' | 'stopping'
+
+/** What health is told from. */
+export interface HealthSources {
+  phase(): ServerPhase
+  /** By name (`rtmp`, `rtmps`): whether it takes connections. */
+  listeners(): Readonly<Record<string, boolean>>
+  /** Undefined when nothing is to be recorded. */
+  disk(): Promise<DiskState | undefined>
+  /** Recording stops below this, bytes. */
+  readonly minFreeBytes: number
+  /** Files of an earlier run that are not mended yet. */
+  recoveryPending(): number
+  streams(): number
+  recordings(): number
+}
+
+/**
+ * `ok`; `degraded`: it serves, but cannot do all it was asked to; `failing`: it takes no streams.
+ * Tells nothing that a stranger should not know: no paths, no names.
+ */
+export interface HealthReport {
+  readonly status: 'ok' | 'degraded' | 'failing'
+  readonly phase: ServerPhase
+  readonly uptimeSeconds: number
+  readonly listeners: Readonly<Record<string, boolean>>
+  readonly recording: 'ok' | 'off' | 'disk-full' | 'not-writable'
+  readonly freeBytes: number | null
+  readonly recoveryPending: number
+  readonly streams: number
+  readonly recordings: number
+}
+
+/** Asks everybody how they are. */
+export async function reportHealth(sources: HealthSources): Promise<HealthReport> {
+  const disk = await sources.disk()
+  const listeners = sources.listeners()
+  const phase = sources.phase()
+  const recording = recordingState(disk, sources.minFreeBytes)
+  const listening = phase === 'running' && Object.values(listeners).every((up) => up)
+  return {
+    status: !listening ? 'failing' : recording === 'ok' || recording === 'off' ? 'ok' : 'degraded',
+    phase,
+    uptimeSeconds: Math.floor(process.uptime()),
+    listeners,
+    recording,
+    freeBytes: disk?.freeBytes ?? null,
+    recoveryPending: sources.recoveryPending(),
+    streams: sources.streams(),
+    recordings: sources.recordings(),
+  }
+}
+
+function recordingState(disk: DiskState | undefined, minFreeBytes: number): HealthReport['recording'] {
+  if (disk === undefined) return 'off'
+  if (disk.freeBytes !== undefined && disk.freeBytes < minFreeBytes) return 'disk-full'
+  return disk.writable ? 'ok' : 'not-writable'
+}

@@ -1,0 +1,58 @@
+import { Command, CommanderError } from 'commander'
+import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
+import { inspectCommand } from './inspect-command.ts'
+import { exitCodeOf, reportProblem } from './problem.ts'
+import { recordCommand } from './record-command.ts'
+import { repairCommand } from './repair-command.ts'
+import { serveCommand } from './serve-command.ts'
+import { tokenCommand } from './token-command.ts'
+import { packageVersion } from './version.ts'
+
+/** Runs one command line. Resolves to the exit code; tells a person about everything that goes wrong. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const done = (code: number): void => {
+    exitCode = code
+  }
+  const program = new Command('tapedeck')
+    .description(
+      'A recording server for live media: RTMP in; MP4, FLV and Matroska files out that play, whatever dies.',
+    )
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tapedeck serve                                        take rtmp://127.0.0.1/{room}/{name}, keep it in ./recordings
+  ffmpeg -re -i in.mp4 -c copy -f flv rtmp://127.0.0.1/live/test
+  tapedeck record rtmp://127.0.0.1/live/test -o copy.mp4
+  tapedeck inspect copy.mp4
+${EXIT_CODES_HELP}`,
+    )
+  for (const make of [serveCommand, recordCommand, repairCommand, inspectCommand, tokenCommand]) {
+    program.addCommand(settle(make(done)))
+  }
+  settle(program)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    reportProblem(error, showsCauses(args))
+    return exitCodeOf(error)
+  }
+}
+
+function settle(command: Command): Command {
+  return command
+    .exitOverride()
+    .showHelpAfterError(
+      `(${command.name() === 'tapedeck' ? '' : 'tapedeck '}${command.name()} --help says what there is)`,
+    )
+}
+
+function showsCauses(args: readonly string[]): boolean {
+  return args.includes('--log-level=debug') || args[args.indexOf('--log-level') + 1] === 'debug'
+}

@@ -1,0 +1,19 @@
+import { join } from 'node:path'
+import { readOrMakeSecret, readSecret } from '../api/secret.ts'
+import type { Settings } from './options.ts'
+
+/** The database of a server's state. */
+export function statePath(settings: Pick<Settings, 'dataDir'>): string {
+  return join(settings.dataDir, 'state.db')
+}
+
+/** Where a server notes what happens to files. */
+export function auditPath(settings: Pick<Settings, 'dataDir' | 'auditLog'>): string {
+  return settings.auditLog ?? join(settings.dataDir, 'audit.log')
+}
+
+/** The secret that signs and checks tokens; made where there is none and none was named. @throws SecretError */
+export function signingSecret(settings: Pick<Settings, 'dataDir' | 'jwtSecretFile'>): Uint8Array {
+  if (settings.jwtSecretFile !== undefined) return readSecret(settings.jwtSecretFile)
+  return readOrMakeSecret(join(settings.dataDir, 'secret'))
+}
