@@ -21,7 +21,7 @@ export const target: FuzzTarget = {
       'onMetaData',
       { width: 1280, framerate: 30, at: new Date(0), nothing: undefined },
     ]),
-    writeAmf0Values(['x'.repeat(70_000)]),
+    Uint8Array.of(0x0c, 0, 0, 0, 3, 0x61, 0x62, 0x63, 0x0f, 0, 0, 0, 1, 0x78),
     Uint8Array.of(0x08, 0, 0, 0, 1, 0, 1, 0x61, 0x07, 0, 0, 0, 0, 0x09, 0x10, 0, 1, 0x41, 0, 0, 0x09, 0x07, 0, 1),
     ...AMF3_WRAPPED.map((bytes) => Uint8Array.from(bytes)),
   ],

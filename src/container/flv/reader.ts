@@ -123,14 +123,14 @@ export class FlvReader implements ContainerReader {
     if (flags & FILE_FLAG.VIDEO) wanted.push('video')
     if (flags & FILE_FLAG.AUDIO) wanted.push('audio')
     let tags = 0
-    const samples = 0
+    let samples = 0
     const quiet = new FlvReader(new SourceStart(this.#source), this.#begin)
     const goOn = (offset: number) => {
       if (++tags > START_TAGS || offset > START_BYTES) return false
       const kinds = [...quiet.#known.values()].map((track) => track.kind)
-      return wanted.length === 0 || wanted.some((kind) => !kinds.includes(kind))
+      return samples === 0 || wanted.length === 0 || wanted.some((kind) => !kinds.includes(kind))
     }
-    for await (const _ of quiet.pass(undefined, goOn));
+    for await (const _ of quiet.pass(undefined, goOn)) samples++
     for (const [key, track] of quiet.#known) this.#known.set(key, track)
     for (const [key, id] of quiet.#ids) this.#ids.set(key, id)
     this.metadata = quiet.metadata

@@ -88,7 +88,7 @@ async function cutTail(file: EditableFile, end: PassEnd, sizeBytes: number): Pro
   return lostBytes
 }
 
-/** Writes the metadata again, complete, where it stands. False where even the short form has no room. */
+/** Writes the metadata again, complete, where it stands. False where it is so already, or has no room. */
 async function completeMetadata(
   file: EditableFile,
   metadata: PlacedMetadata,
@@ -97,7 +97,7 @@ async function completeMetadata(
 ): Promise<boolean> {
   const members = { ...metadata.members, ...facts.toAmf(sizeBytes), hasKeyframes: facts.index.length > 0 }
   const body = fitMetadata(members, facts.index, metadata.bodyBytes)
-  if (body === undefined) return false
+  if (body === undefined || Buffer.compare(body, await file.read(metadata.bodyOffset, body.length)) === 0) return false
   await file.write(metadata.bodyOffset, body)
   return true
 }
