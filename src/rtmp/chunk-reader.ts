@@ -18,7 +18,7 @@ const MAX_CHUNK_STREAMS = 64
 /** Where whole messages go. */
 export interface ChunkSink {
   /** Whether media or data of this message stream is of use; asked when a message begins. The rest is read over. */
-  wants(type: number, messageStreamId: number): boolean
+  wants(messageStreamId: number): boolean
   /** Audio (8), video (9) or an aggregate (22). `payload` lies in `block` and is lent for the call. */
   media(type: number, timestampMs: number, messageStreamId: number, payload: Buffer, block: Block): void
   /** Everything else except chunk size and abort, which the reader obeys itself. `payload` is good for the call only. */
@@ -189,10 +189,10 @@ export class ChunkReader {
       case MESSAGE.AUDIO:
       case MESSAGE.VIDEO:
       case MESSAGE.AGGREGATE:
-        return this.#sink.wants(type, stream.messageStreamId) ? 'media' : 'nothing'
+        return this.#sink.wants(stream.messageStreamId) ? 'media' : 'nothing'
       case MESSAGE.DATA_AMF0:
       case MESSAGE.DATA_AMF3:
-        return lengthBytes <= MAX_DATA_BYTES && this.#sink.wants(type, stream.messageStreamId) ? 'own' : 'nothing'
+        return lengthBytes <= MAX_DATA_BYTES && this.#sink.wants(stream.messageStreamId) ? 'own' : 'nothing'
       default:
         if (lengthBytes > MAX_COMMAND_BYTES) {
           throw new LimitError(`RTMP message of type ${type}, bytes`, { limit: MAX_COMMAND_BYTES, asked: lengthBytes })

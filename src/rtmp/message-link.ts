@@ -109,7 +109,7 @@ export class MessageLink implements ChunkSink {
 
   // ChunkSink, for the reader
 
-  wants(_type: number, messageStreamId: number): boolean {
+  wants(messageStreamId: number): boolean {
     return this.#handler.wants(messageStreamId)
   }
 
@@ -141,13 +141,13 @@ export class MessageLink implements ChunkSink {
         this.#userControl(payload)
         return
       case MESSAGE.WINDOW_ACKNOWLEDGEMENT_SIZE:
-        this.#peerWindowBytes = Math.max(1, valueOf(payload))
+        this.#peerWindowBytes = Math.max(1, controlValue(payload))
         return
       case MESSAGE.SET_PEER_BANDWIDTH: // §5.4.5: answered with our window where that differs
-        if (valueOf(payload) !== OWN_WINDOW_BYTES) this.control(MESSAGE.WINDOW_ACKNOWLEDGEMENT_SIZE, valueOf(payload))
+        if (controlValue(payload) !== OWN_WINDOW_BYTES)
+          this.control(MESSAGE.WINDOW_ACKNOWLEDGEMENT_SIZE, controlValue(payload))
         return
-      case MESSAGE.ACKNOWLEDGEMENT:
-      default: // shared objects and what nobody knows
+      default: // acknowledgements, shared objects, what nobody knows
     }
   }
 
@@ -177,7 +177,7 @@ export class MessageLink implements ChunkSink {
   }
 }
 
-function valueOf(payload: Buffer): number {
+function controlValue(payload: Buffer): number {
   if (payload.length < 4) throw new MalformedError('RTMP control message', `of ${payload.length} bytes`)
   return payload.readUInt32BE(0)
 }
