@@ -10,8 +10,8 @@ import type { SourceWindow } from './source-window.ts'
 import type { FileTrack } from './track-reader.ts'
 
 const NS_PER_SECOND = 1_000_000_000
-/** Enough of a frame to tell how long it lasts, bytes. */
-const FRAME_HEAD_BYTES = 64
+/** As much of a laced frame as is looked at to tell how long it lasts, bytes; PCM needs all of it. */
+const FRAME_HEAD_BYTES = 64 * 1024
 
 /** A track that is read, with what turns its blocks into samples. */
 export class SampleMaker {

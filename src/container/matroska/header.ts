@@ -147,7 +147,17 @@ class HeaderReading {
     else if (element.id === E.SEEK_HEAD) this.#readSeekHead(element)
   }
 
+  /** A broken SeekHead is a fault and no more: everything can be found without it. */
   #readSeekHead(seekHead: Element): void {
+    try {
+      this.#readSeeks(seekHead)
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      this.#faults.note('bad-seek-head', seekHead.offset, error.message)
+    }
+  }
+
+  #readSeeks(seekHead: Element): void {
     for (const child of elementsOf(seekHead.data, seekHead.dataOffset, WHERE)) {
       const childBytes = child.dataOffset + child.data.length - child.offset
       if (child.id === E.VOID && childBytes === SEEK_BYTES) this.#cuesSeekAt = child.offset

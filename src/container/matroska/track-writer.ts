@@ -1,6 +1,7 @@
 import { parseAudioSpecificConfig } from '../../codec/aac/audio-specific-config.ts'
 import { parseAvcC } from '../../codec/h264/avcc.ts'
 import { parseH264Sps } from '../../codec/h264/sps.ts'
+import { hevcFacts, parseHvcC } from '../../codec/hevc/hvcc.ts'
 import { MalformedError, UnsupportedError } from '../../media/errors.ts'
 import type { AudioTrack, Track, VideoTrack } from '../../media/track.ts'
 import { codecId, codecPrivate, type DocType } from './codec-mapping.ts'
@@ -65,9 +66,9 @@ function writeAudio(out: EbmlWriter, track: AudioTrack): void {
 
 /** Shape of one picture sample by the bitstream: without it players would believe the container, which says square. */
 function sampleAspect(track: VideoTrack): { width: number; height: number } | undefined {
-  if (track.codec !== 'h264') return undefined
   return unlessUnreadable(() => {
-    const [sps] = parseAvcC(track.config).sps
+    if (track.codec === 'hevc') return hevcFacts(parseHvcC(track.config)).sps.vui?.sampleAspect
+    const [sps] = track.codec === 'h264' ? parseAvcC(track.config).sps : []
     return sps === undefined ? undefined : parseH264Sps(sps).vui?.sampleAspect
   })
 }
