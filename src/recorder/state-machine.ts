@@ -51,6 +51,11 @@ export class StateMachine {
     return MOVES[this.#state].length === 0
   }
 
+  /** For a move that is possible from other states, too, but then means something else. @throws IllegalMoveError */
+  demand(from: RecordingState, to: RecordingState): void {
+    if (this.#state !== from) throw new IllegalMoveError(this.#id, this.#state, to)
+  }
+
   /** @throws IllegalMoveError */
   move(to: RecordingState): void {
     const from = this.#state

@@ -1,0 +1,130 @@
+import { extname } from 'node:path'
+import { MalformedError } from '../media/errors.ts'
+import type { ByteSink, ByteSource, EditableFile, Muxer } from '../media/ports.ts'
+import type { AudioCodec, VideoCodec } from '../media/track.ts'
+import { FlvMuxer } from './flv/muxer.ts'
+import { openFlv } from './flv/reader.ts'
+import { repairFlv } from './flv/repair.ts'
+import { MatroskaMuxer } from './matroska/muxer.ts'
+import { openMatroska } from './matroska/reader.ts'
+import { repairMatroska } from './matroska/repair.ts'
+import { Mp4Muxer } from './mp4/muxer.ts'
+import { openMp4 } from './mp4/reader.ts'
+import { repairMp4 } from './mp4/repair.ts'
+import type { ContainerReader, Format, Progress, RepairReport } from './reader.ts'
+
+/** What every muxer can be told about the file it makes. */
+export interface MuxerOptions {
+  /** Shown by players as the title. */
+  readonly title?: string
+  /** Wall clock, ms since 1970: when the recording began. */
+  readonly creationTimeMs?: number
+}
+
+const VIDEO: readonly VideoCodec[] = ['h264', 'hevc', 'av1', 'vp9', 'vp8']
+const AUDIO: readonly AudioCodec[] = ['aac', 'opus', 'mp3', 'ac3', 'eac3', 'flac']
+const HELD: Readonly<Record<Format, ReadonlySet<string>>> = {
+  mp4: new Set([...VIDEO, ...AUDIO, 'pcm-s16le', 'pcm-alaw', 'pcm-mulaw']),
+  flv: new Set([...VIDEO, ...AUDIO, 'pcm-alaw', 'pcm-mulaw']),
+  mkv: new Set([...VIDEO, ...AUDIO, 'pcm-s16le']),
+}
+
+/** Whether files of `format` can carry `codec`. */
+export function canHold(format: Format, codec: VideoCodec | AudioCodec): boolean {
+  return HELD[format].has(codec)
+}
+
+/** The ending of file names, with its dot. */
+export function extensionOf(format: Format): `.${Format}` {
+  return `.${format}`
+}
+
+/** The format that the ending of `path` stands for; undefined for any other ending. */
+export function formatOfPath(path: string): Format | undefined {
+  switch (extname(path).toLowerCase()) {
+    case '.mp4':
+    case '.m4a':
+    case '.m4v':
+    case '.mov':
+      return 'mp4'
+    case '.flv':
+      return 'flv'
+    case '.mkv':
+    case '.mka':
+    case '.webm':
+      return 'mkv'
+    default:
+      return undefined
+  }
+}
+
+/** The muxer of `format`, writing to `out`. */
+export function createMuxer(format: Format, out: ByteSink, options: MuxerOptions = {}): Muxer {
+  switch (format) {
+    case 'mp4':
+      return new Mp4Muxer(out, options)
+    case 'flv':
+      return new FlvMuxer(out, options)
+    case 'mkv':
+      return new MatroskaMuxer(out, options)
+    default:
+      return format satisfies never
+  }
+}
+
+/** Bytes that every format shows itself in. */
+const SNIFFED_BYTES = 12
+/** Box types that an MP4 of ours or anybody's begins with (ISO 14496-12 §4.3, §8.1, and QuickTime's). */
+const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'free', 'skip', 'mdat', 'wide', 'sidx'])
+
+/**
+ * Tells the format by content, never by name.
+ * @throws MalformedError when it is none of ours
+ */
+export async function sniffFormat(source: ByteSource): Promise<Format> {
+  const head = Buffer.from(await source.read(0, SNIFFED_BYTES))
+  if (head.length >= 3 && head.toString('latin1', 0, 3) === 'FLV') return 'flv' // Adobe FLV v10.1 §E.2
+  if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) return 'mkv' // EBML header, RFC 8794 §11.2.1
+  if (head.length >= 8 && FIRST_BOXES.has(head.toString('latin1', 4, 8))) return 'mp4'
+  throw new MalformedError(
+    'file',
+    `is neither MP4, FLV nor Matroska; it begins with ${head.toString('hex') || 'nothing'}`,
+    0,
+  )
+}
+
+/**
+ * Opens a file of any of our formats for looking.
+ * @throws MalformedError when it is none, or its header cannot be read
+ */
+export async function openContainer(source: ByteSource): Promise<ContainerReader> {
+  const format = await sniffFormat(source)
+  switch (format) {
+    case 'mp4':
+      return openMp4(source)
+    case 'flv':
+      return openFlv(source)
+    case 'mkv':
+      return openMatroska(source)
+    default:
+      return format satisfies never
+  }
+}
+
+/**
+ * Mends a torn file in place: cuts what is torn, completes index and duration. A whole file is left as it is.
+ * @throws MalformedError when it is none of our formats
+ */
+export async function repairContainer(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+  const format = await sniffFormat(file)
+  switch (format) {
+    case 'mp4':
+      return repairMp4(file, onProgress)
+    case 'flv':
+      return repairFlv(file, onProgress)
+    case 'mkv':
+      return repairMatroska(file, onProgress)
+    default:
+      return format satisfies never
+  }
+}

@@ -1,0 +1,376 @@
+import type { Format } from '../container/reader.ts'
+import type { StreamAddress } from '../live/stream.ts'
+import { rescale } from '../media/clock.ts'
+import type { Frame } from '../media/frame.ts'
+import type { Track } from '../media/track.ts'
+import { type Gap, Lane } from './lane.ts'
+import type { Part } from './part.ts'
+import { createPart, formatFor } from './part-creation.ts'
+import { type PartReason, Segmenter } from './segmenter.ts'
+import type { RecordingServices } from './services.ts'
+import { Tally } from './tally.ts'
+import { US_PER_S } from './track-clock.ts'
+
+/** Above this backlog of a file nothing more is written into it, bytes: the storage's own high-water mark and one fragment. */
+const HIGH_WATER_BYTES = 12 * 1024 * 1024
+/** A track that is so far behind the others is not waited for, µs of media. */
+const STALE_US = 10 * US_PER_S
+/** How long a part may wait for tracks that have not gone over to the next one, ms. */
+const CLOSING_WAIT_MS = 5000
+/** How often it is looked whether the file is still in its place, ms. */
+const WATCH_INTERVAL_MS = 2000
+
+/** Which recording the parts belong to. */
+export interface PartSequenceOptions {
+  readonly recordingId: string
+  readonly address: StreamAddress
+  readonly title: string | undefined
+  readonly path: string | undefined
+  readonly format: Format
+  /** Wall clock, ms since 1970. */
+  readonly startedAtMs: number
+}
+
+/** Who feeds the parts. */
+export interface PartSequenceOwner {
+  /** `write` is worth trying again. Never called from within `write`. */
+  onReady(): void
+  onCreated(part: Part): void
+  /** The files cannot be written: `release` was done, the next `write` opens a new part. */
+  onFailure(error: Error): void
+}
+
+interface Closing {
+  readonly part: Part
+  readonly boundaryUs: number
+  readonly sinceMs: number
+}
+
+/**
+ * The parts of one recording, one behind the other, and which frame goes into which.
+ *
+ * A new part begins at a keyframe of one track. Every other track stays with the old part until it has a place to change,
+ * too: video its own next keyframe, audio its first frame that is not before the new part's beginning. So no frame is lost
+ * and none lies before the zero of its file.
+ */
+export class PartSequence {
+  readonly #services: RecordingServices
+  readonly #options: PartSequenceOptions
+  readonly #owner: PartSequenceOwner
+  readonly #segmenter: Segmenter
+  readonly #lanes = new Map<number, Lane>()
+  readonly #pendingWork = new Set<Promise<void>>()
+  #part: Part | undefined
+  #closing: Closing | undefined
+  #opening = false
+  #nextReason: PartReason = 'start'
+  #released = 0
+  #lead: Lane | undefined
+  #watching = false
+  #watchedAtMs = 0
+  readonly parts: Part[] = []
+  readonly gaps = new Tally<Gap>()
+  /** Frames that no part could take: video that had lost its keyframe. */
+  leftOutFrames = 0
+
+  constructor(services: RecordingServices, options: PartSequenceOptions, owner: PartSequenceOwner) {
+    this.#services = services
+    this.#options = options
+    this.#owner = owner
+    const { maxSizeMb, maxDurationMs } = services.config
+    this.#segmenter = new Segmenter({
+      maxBytes: maxSizeMb === undefined ? undefined : maxSizeMb * 1_000_000,
+      maxDurationMs,
+    })
+  }
+
+  get lanes(): readonly Lane[] {
+    return [...this.#lanes.values()]
+  }
+  get current(): Part | undefined {
+    return this.#part
+  }
+  get backlogBytes(): number {
+    return (this.#part?.backlogBytes ?? 0) + (this.#closing?.part.backlogBytes ?? 0)
+  }
+  /** How far the recording has come, µs: the last frame that was written. */
+  get frontUs(): number {
+    let front = 0
+    for (const { lastUs } of this.#lanes.values()) front = Math.max(front, lastUs ?? 0)
+    return front
+  }
+
+  /** Tracks that are known to come, for the header of the first part. */
+  expect(tracks: readonly Track[]): void {
+    for (const track of tracks) this.#laneOf(track)
+  }
+
+  /** False when `frame` was not taken and has to wait for `onReady`. Times are the recording's. */
+  write(frame: Frame): boolean {
+    if (this.#opening) return false
+    const part = this.#part
+    if (part !== undefined && part.backlogBytes >= HIGH_WATER_BYTES) return false
+    const lane = this.#lanes.get(frame.track.id) ?? this.#laneOf(frame.track)
+    if (part === undefined || lane.part !== part || lane.track !== frame.track) {
+      const route = this.#route(lane, frame)
+      if (route !== 'write') {
+        if (route === 'drop') this.leftOutFrames++
+        return route === 'drop'
+      }
+    } else if (frame.key && this.#segmenter.armed && this.#mayCut(lane)) {
+      const reason = this.#segmenter.cut(frame, part)
+      if (reason !== undefined) {
+        this.#open(frame, reason)
+        return false
+      }
+    }
+    try {
+      lane.write(frame)
+    } catch (error) {
+      this.#fail(lane.part, error instanceof Error ? error : new Error(String(error)))
+    }
+    return true
+  }
+
+  /** The next possible place begins a new part. */
+  demandPart(reason: PartReason): void {
+    this.#segmenter.demand(reason)
+  }
+
+  /** Called twice a second. */
+  tick(nowMs: number): void {
+    const front = this.frontUs
+    const closing = this.#closing
+    if (closing !== undefined && nowMs - closing.sinceMs > CLOSING_WAIT_MS) this.#endClosing()
+    this.#closing?.part.tick(front)
+    const part = this.#part
+    if (part === undefined) return
+    part.tick(front)
+    this.#chooseLead()
+    this.#watchPlace(part, nowMs)
+    if (part.warnedOverdue || !this.#segmenter.isOverdue(part, front)) return
+    part.warnedOverdue = true
+    const { logger } = this.#services
+    logger.warn(
+      { path: part.path, ...this.#options.address },
+      'limit of this file passed long ago, but no keyframe came to cut at',
+    )
+  }
+
+  /** Whether the file is still where it was made: people delete, rename, unmount. */
+  #watchPlace(part: Part, nowMs: number): void {
+    if (this.#watching || part.gone || nowMs - this.#watchedAtMs < WATCH_INTERVAL_MS) return
+    if (part.backlogBytes > HIGH_WATER_BYTES / 2) return // a disk that blocks would hold the question, too
+    this.#watching = true
+    this.#watchedAtMs = nowMs
+    void part.inPlace().then((inPlace) => {
+      this.#watching = false
+      if (inPlace || part.state !== 'open') return
+      part.gone = true
+      this.#segmenter.demand('gone')
+      const { logger } = this.#services
+      logger.warn(
+        { path: part.path, ...this.#options.address },
+        'file was moved or deleted; recording goes on in a new one',
+      )
+    })
+  }
+
+  /** Finishes what is open, without waiting. The next frame written begins a new part for `reason`. */
+  release(reason: PartReason): void {
+    this.#released++
+    this.#opening = false
+    this.#nextReason = this.parts.length === 0 ? 'start' : reason
+    this.#endClosing()
+    if (this.#part !== undefined) this.#finish(this.#part)
+    this.#part = undefined
+    for (const lane of this.#lanes.values()) lane.part = undefined
+  }
+
+  /** Finishes what is open; resolves when all parts have come to their end, however it went. */
+  async finish(): Promise<void> {
+    this.release('resume')
+    while (this.#pendingWork.size > 0) await Promise.all(this.#pendingWork)
+  }
+
+  /** Removes all files. */
+  async discard(): Promise<void> {
+    this.#part = undefined
+    this.#closing = undefined
+    this.#released++
+    while (this.#pendingWork.size > 0) await Promise.all(this.#pendingWork)
+    for (const part of this.parts) {
+      if (part.state === 'removed') continue
+      await this.#services.finisher.discard(part, 'cancelled').catch((error: unknown) => {
+        this.#services.logger.error(
+          { err: error, path: part.path },
+          'file of a cancelled recording could not be removed',
+        )
+      })
+    }
+  }
+
+  #laneOf(track: Track): Lane {
+    let lane = this.#lanes.get(track.id)
+    if (lane === undefined) {
+      lane = new Lane(track, this.#services.config.gapMs, this.gaps)
+      this.#lanes.set(track.id, lane)
+    }
+    return lane
+  }
+
+  /** The slow way, for a track that is not in the current part, or not in this configuration. */
+  #route(lane: Lane, frame: Frame): 'write' | 'wait' | 'drop' {
+    const part = this.#part
+    if (part === undefined) {
+      if (!frame.key) return 'drop'
+      this.#open(frame, this.#nextReason)
+      return 'wait'
+    }
+    if (lane.part === part) return this.#nextEpoch(lane, frame, part)
+    if (lane.part !== undefined && this.#staysBehind(lane, frame, lane.part)) return 'write'
+    if (!frame.key) return 'drop'
+    if (!part.holds(frame.track) && !part.admit(frame.track)) {
+      this.#open(frame, 'codec-change')
+      return 'wait'
+    }
+    lane.track = frame.track
+    lane.move(part, frame)
+    if (frame.track.kind === 'video') this.#lead ??= lane
+    this.#settleClosing()
+    return 'write'
+  }
+
+  /** A new configuration of a track that is in the current part. */
+  #nextEpoch(lane: Lane, frame: Frame, part: Part): 'write' | 'wait' {
+    const split = this.#services.config.splitOnCodecChange && part.frames > 0
+    if (split || !part.admit(frame.track)) {
+      this.#open(frame, 'codec-change')
+      return 'wait'
+    }
+    lane.track = frame.track
+    return 'write'
+  }
+
+  /** Whether `frame` still belongs to the part before the current one. */
+  #staysBehind(lane: Lane, frame: Frame, old: Part): boolean {
+    const us = rescale(frame.dts, frame.track.timescale, US_PER_S)
+    if (frame.key && us >= (this.#closing?.boundaryUs ?? 0)) return false
+    if (lane.track === frame.track) return true
+    if (!old.admit(frame.track)) return false
+    lane.track = frame.track
+    return true
+  }
+
+  #mayCut(lane: Lane): boolean {
+    return this.#lead === undefined || lane === this.#lead
+  }
+
+  /** Parts begin at keyframes of the first video track that is alive; where none is, anywhere. */
+  #chooseLead(): void {
+    const oldestUs = this.frontUs - STALE_US
+    this.#lead = undefined
+    for (const lane of this.#lanes.values()) {
+      if (lane.track.kind !== 'video' || lane.part !== this.#part) continue
+      if (lane.lastUs !== undefined && lane.lastUs < oldestUs) continue
+      this.#lead = lane
+      return
+    }
+  }
+
+  /** Tracks for the header of a part that begins with `frame`: those that are alive. */
+  #tracksWith(frame: Frame): Track[] {
+    const oldestUs = this.frontUs - STALE_US
+    const tracks: Track[] = []
+    for (const lane of this.#lanes.values()) {
+      if (lane.track.id === frame.track.id) tracks.push(frame.track)
+      else if (lane.lastUs === undefined || lane.lastUs >= oldestUs) tracks.push(lane.track)
+    }
+    return tracks
+  }
+
+  #open(frame: Frame, reason: PartReason): void {
+    this.#opening = true
+    const released = this.#released
+    const tracks = this.#tracksWith(frame)
+    const boundaryUs = rescale(frame.dts, frame.track.timescale, US_PER_S)
+    const { recordingId, address, title, path, format, startedAtMs } = this.#options
+    const opening = createPart(this.#services, {
+      recordingId,
+      address,
+      title,
+      path,
+      format: formatFor(format, tracks),
+      index: this.parts.length + 1,
+      reason,
+      recordingStartedAtMs: startedAtMs,
+      tracks,
+    }).then(
+      (part) => this.#opened(part, boundaryUs, released),
+      (error: unknown) => {
+        if (released !== this.#released) return
+        this.release('resume')
+        this.#owner.onFailure(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
+    this.#follow(opening)
+  }
+
+  #opened(part: Part, boundaryUs: number, released: number): void {
+    if (released !== this.#released) {
+      this.#finish(part) // empty: its file goes
+      return
+    }
+    this.#opening = false
+    this.#endClosing()
+    if (this.#part !== undefined) this.#closing = { part: this.#part, boundaryUs, sinceMs: this.#services.now() }
+    this.#part = part
+    this.#segmenter.begin()
+    this.#lead = undefined
+    if (this.parts.length === 0) part.zeroUs = 0
+    this.parts.push(part)
+    part.listen({ onFailure: (error) => this.#fail(part, error), onDrain: () => this.#owner.onReady() })
+    this.#settleClosing()
+    this.#owner.onCreated(part)
+    if (part.failure !== undefined) this.#fail(part, part.failure)
+    this.#owner.onReady()
+  }
+
+  /** The part before goes when nobody writes into it any more. */
+  #settleClosing(): void {
+    const closing = this.#closing
+    if (closing === undefined) return
+    for (const lane of this.#lanes.values()) if (lane.part === closing.part) return
+    this.#endClosing()
+  }
+
+  #endClosing(): void {
+    const closing = this.#closing
+    if (closing === undefined) return
+    this.#closing = undefined
+    for (const lane of this.#lanes.values()) if (lane.part === closing.part) lane.part = undefined
+    this.#finish(closing.part)
+  }
+
+  #finish(part: Part): void {
+    if (part.state !== 'open') return
+    part.endUs = Math.max(part.zeroUs ?? 0, this.frontUs)
+    this.#follow(this.#services.finisher.finish(part))
+  }
+
+  /** `finish` and `discard` wait for `work`, which never fails. */
+  #follow(work: Promise<void>): void {
+    const done = work.finally(() => this.#pendingWork.delete(done))
+    this.#pendingWork.add(done)
+  }
+
+  #fail(part: Part | undefined, error: Error): void {
+    if (part === undefined || part.state !== 'open') return
+    part.fault ??= error
+    if (part === this.#closing?.part) this.#endClosing()
+    else if (part === this.#part) {
+      this.release('resume')
+      this.#owner.onFailure(error)
+    }
+  }
+}
