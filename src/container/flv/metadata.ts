@@ -101,7 +101,7 @@ export function fitMetadata(
 function writeMetadata(metadata: Metadata, index: KeyframeIndex | undefined): Uint8Array {
   const { keyframes: _, ...members } = metadata
   const entries = Object.entries(members)
-  const hasIndex = index !== undefined && index.length > 0
+  const hasIndex = index !== undefined && index.length > 1 // ffmpeg takes an index of one for a broken one
   const writer = new Amf0Writer()
   writer.value('onMetaData')
   writer.beginEcmaArray(entries.length + (hasIndex ? 1 : 0))

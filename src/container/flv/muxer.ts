@@ -146,7 +146,7 @@ export class FlvMuxer implements Muxer {
     if (this.#finished) return
     this.#finished = true
     const metadata = { ...this.#metadata(), ...this.#facts.toAmf(this.#out.position) }
-    metadata.hasKeyframes = this.#facts.index.length > 0
+    metadata.hasKeyframes = this.#facts.index.length > 1
     this.#out.patch(this.#metadataAt, this.#metadataTag(metadata))
     await this.#out.drain()
   }

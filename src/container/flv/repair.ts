@@ -95,7 +95,7 @@ async function completeMetadata(
   facts: FileFacts,
   sizeBytes: number,
 ): Promise<boolean> {
-  const members = { ...metadata.members, ...facts.toAmf(sizeBytes), hasKeyframes: facts.index.length > 0 }
+  const members = { ...metadata.members, ...facts.toAmf(sizeBytes), hasKeyframes: facts.index.length > 1 }
   const body = fitMetadata(members, facts.index, metadata.bodyBytes)
   if (body === undefined || Buffer.compare(body, await file.read(metadata.bodyOffset, body.length)) === 0) return false
   await file.write(metadata.bodyOffset, body)

@@ -3,6 +3,8 @@ import { PREVIOUS_TAG_SIZE_BYTES, TAG_HEADER_BYTES, TAG_TYPE } from './tag-heade
 
 /** Read at a time, bytes. */
 const WINDOW_BYTES = 256 * 1024
+/** Less than this is read anew when a tag is looked for, bytes. */
+const MIN_AT_HAND_BYTES = 1024
 /** Places that may be tried as the beginning of a tag after garbage, in one file. */
 const MAX_TRIES = 100_000
 
@@ -112,7 +114,9 @@ export class TagScanner {
     const from = this.#at
     let at = from + 1
     while (at + TAG_HEADER_BYTES + PREVIOUS_TAG_SIZE_BYTES <= this.#source.sizeBytes) {
-      const bytes = await this.#bytes(at, WINDOW_BYTES)
+      // What is at hand first, or every little gap would cost a window.
+      const atHand = this.#windowAt + this.#window.length - at
+      const bytes = await this.#bytes(at, atHand > MIN_AT_HAND_BYTES ? atHand : WINDOW_BYTES)
       const last = bytes.length - TAG_HEADER_BYTES
       for (let i = 0; i <= last; i++) {
         const bodyBytes = headerAt(bytes, i)
