@@ -6,6 +6,7 @@ import { statePath } from '../config.ts'
 import { formatOfPath, repairContainer } from '../container/formats.ts'
 import type { RepairReport } from '../container/reader.ts'
 import { TapedeckError } from '../media/errors.ts'
+import { isProcessOf } from '../recorder/process-life.ts'
 import { SqliteJournal } from '../state/sqlite-journal.ts'
 import { DiskStorage } from '../storage/disk.ts'
 import { storageError } from '../storage/errors.ts'
@@ -70,18 +71,11 @@ function filesInUse(path: string): ReadonlyMap<string, number> {
   if (!existsSync(path)) return new Map()
   const journal = new SqliteJournal(path)
   try {
-    return new Map(journal.list().flatMap((entry) => (isRunning(entry.pid) ? [[entry.path, entry.pid]] : [])))
+    return new Map(
+      journal.list().flatMap((entry) => (isProcessOf(entry.pid, entry.startedAtMs) ? [[entry.path, entry.pid]] : [])),
+    )
   } finally {
     journal.close()
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

@@ -59,9 +59,9 @@ export class TrackSurvey {
     this.track = track
   }
 
-  /** Where the last sample shown ends, if it is as long as the usual one, ticks. */
+  /** Where the last sample shown ends, if it is as long as the mean one, ticks. */
   get end(): number {
-    return this.last + this.#step
+    return this.samples < 2 ? this.last : this.last + Math.round((this.last - this.first) / (this.samples - 1))
   }
 
   add(sample: Sample): void {

@@ -1,0 +1,21 @@
+import { resolve } from 'node:path'
+import { type RecorderConfig, recorderConfigSchema } from '../recorder/config.ts'
+import type { Settings } from './options.ts'
+
+/** The recorder's share of a server's settings; directories absolute. */
+export function recorderSettings(settings: Settings): RecorderConfig {
+  return recorderConfigSchema.parse({
+    recordAll: settings.recordAll,
+    dir: resolve(settings.recordDir),
+    format: settings.recordFormat,
+    filename: settings.recordFilename,
+    maxSizeMb: settings.recordMaxSizeMb,
+    maxDurationMs: settings.recordMaxDuration,
+    splitOnCodecChange: settings.recordSplitOnCodecChange,
+    minFreeMb: settings.recordMinFreeMb,
+    fsync: settings.fsync,
+    fsyncIntervalMs: settings.fsyncInterval,
+    report: settings.recordReport,
+    statsIntervalMs: settings.statsInterval,
+  })
+}

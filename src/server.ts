@@ -1,0 +1,254 @@
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Access } from './api/access.ts'
+import { DiskProbe } from './api/disk-probe.ts'
+import type { HealthSources, ServerPhase } from './api/health.ts'
+import { HttpServer } from './api/http-server.ts'
+import { ListenError } from './api/listen-error.ts'
+import { Metrics } from './api/metrics.ts'
+import { TokenKeeper } from './api/token.ts'
+import {
+  auditPath,
+  type Endpoint,
+  readTlsFiles,
+  recorderSettings,
+  type Settings,
+  signingSecret,
+  statePath,
+} from './config.ts'
+import { RtmpAdmission } from './ingest/rtmp/admission.ts'
+import { Hub } from './live/hub.ts'
+import { MisuseError } from './media/errors.ts'
+import type { Logger } from './media/ports.ts'
+import { RtmpPlayback } from './playback/rtmp/playback.ts'
+import { AuditLog } from './recorder/audit.ts'
+import { Recorder } from './recorder/recorder.ts'
+import type { RecoveryProgress } from './recorder/recovery.ts'
+import type { RtmpHandlers } from './rtmp/handlers.ts'
+import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
+import { SqliteJournal } from './state/sqlite-journal.ts'
+import { DiskStorage } from './storage/disk.ts'
+
+/** What is left of the deadline for connections to end politely, ms. */
+const CONNECTIONS_DEADLINE_MS = 1000
+/** Publishers are read every 100 ms or so: what one sent before it or we stopped is read within this, ms. */
+const LAST_READ_MS = 150
+const MB = 1_000_000
+
+/** Where a running server can be reached. Ports are the real ones, also where 0 was asked. */
+export interface ServerAddresses {
+  readonly rtmp?: Endpoint
+  readonly rtmps?: Endpoint
+  readonly http?: Endpoint
+}
+
+/** How a stop went. */
+export interface StopReport {
+  /** Recordings whose files could not be finished in time; the next start does it. */
+  readonly unfinished: number
+}
+
+interface Listening {
+  readonly name: 'rtmp' | 'rtmps'
+  readonly endpoint: Endpoint
+  readonly listener: RtmpListener
+  up: boolean
+}
+
+/**
+ * A whole tapedeck: RTMP in and out, recordings, HTTP. `new` → `start` → `stop`; lives once.
+ *
+ * Closing goes downwards: listeners stop accepting, publishers and their streams end, recordings finish their files within
+ * the deadline, then HTTP, the audit log and the journal close.
+ */
+export class TapedeckServer {
+  readonly settings: Settings
+  readonly hub: Hub
+  readonly recorder: Recorder
+  readonly #logger: Logger
+  readonly #journal: SqliteJournal
+  readonly #audit: AuditLog
+  readonly #listening: Listening[] = []
+  readonly #metrics: Metrics
+  readonly #http: HttpServer | undefined
+  #statsTimer: NodeJS.Timeout | undefined
+  #phase: ServerPhase = 'starting'
+  #started = false
+  #stopping: Promise<StopReport> | undefined
+
+  /**
+   * Opens the state and makes the secret where there is none; listens to nothing yet.
+   * @throws ConfigError for TLS files, SecretError, StateError
+   */
+  constructor(settings: Settings, logger: Logger = silent) {
+    this.settings = settings
+    this.#logger = logger
+    const tls = readTlsFiles(settings)
+    const access = new Access(settings, new TokenKeeper(signingSecret(settings)))
+    this.#journal = new SqliteJournal(statePath(settings))
+    this.#audit = new AuditLog(auditPath(settings), logger)
+    const storage = new DiskStorage({ fsync: settings.fsync, fsyncIntervalMs: settings.fsyncInterval })
+    this.hub = new Hub({ takeover: settings.takeover, maxStreams: settings.maxStreams }, logger)
+    this.recorder = new Recorder({
+      hub: this.hub,
+      storage,
+      journal: this.#journal,
+      audit: this.#audit,
+      config: recorderSettings(settings),
+      logger,
+    })
+    const handlers = rtmpHandlers(this.hub, access, logger)
+    this.#addListener('rtmp', settings.rtmp === 'off' ? undefined : settings.rtmp, handlers)
+    this.#addListener('rtmps', settings.rtmps, handlers, tls)
+    const probe = new DiskProbe(storage, resolve(settings.recordDir))
+    this.#metrics = this.#makeMetrics(() => storage.freeBytes(resolve(settings.recordDir)).catch(() => undefined))
+    if (settings.http !== 'off') {
+      const health = this.#health(probe)
+      this.#http = new HttpServer({ ...settings.http, access, health, metrics: this.#metrics, logger })
+    }
+  }
+
+  /**
+   * Begins to listen and to record, and in the background to mend what an earlier run left.
+   * @throws ListenError when an address cannot be had; everything is closed again then
+   */
+  async start(): Promise<ServerAddresses> {
+    if (this.#started) throw new MisuseError('a server starts once; make a new one')
+    this.#started = true
+    const addresses: { rtmp?: Endpoint; rtmps?: Endpoint; http?: Endpoint } = {}
+    try {
+      if (this.#http !== undefined) addresses.http = await this.#http.listen()
+      await this.recorder.start()
+      for (const listening of this.#listening) {
+        addresses[listening.name] = await listen(listening)
+        listening.up = true
+      }
+    } catch (error) {
+      await this.stop({ deadlineMs: 0 })
+      throw error
+    }
+    const { statsInterval } = this.settings
+    if (statsInterval > 0) this.#statsTimer = setInterval(() => this.#logStreams(), statsInterval).unref()
+    this.#phase = 'running'
+    return addresses
+  }
+
+  /** Finishes all recordings and closes everything. Idempotent; a second call waits for the first. Never throws. */
+  stop(options: { readonly deadlineMs?: number } = {}): Promise<StopReport> {
+    this.#stopping ??= this.#stop(options.deadlineMs ?? this.settings.stopTimeout)
+    return this.#stopping
+  }
+
+  async #stop(deadlineMs: number): Promise<StopReport> {
+    this.#phase = 'stopping'
+    clearInterval(this.#statsTimer)
+    const endsAtMs = performance.now() + deadlineMs
+    if (this.hub.streams.length > 0 && deadlineMs > LAST_READ_MS) await delay(LAST_READ_MS)
+    const closing = this.#listening.map((listening) => {
+      listening.up = false
+      return listening.listener.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
+    })
+    this.hub.close()
+    await this.#attempt('listeners', Promise.all(closing))
+    const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()))
+    await this.#attempt('http', this.#http?.close())
+    this.#metrics.close()
+    await this.#attempt('audit log', this.#audit.close())
+    this.#journal.close()
+    return { unfinished }
+  }
+
+  async #finishRecordings(deadlineMs: number): Promise<number> {
+    await this.#attempt('recorder', this.recorder.stop({ deadlineMs }))
+    return this.#journal.list().filter((entry) => entry.pid === process.pid).length
+  }
+
+  async #attempt(what: string, work: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      this.#logger.error({ err: error, what }, 'closing failed')
+    }
+  }
+
+  #addListener(
+    name: Listening['name'],
+    endpoint: Endpoint | undefined,
+    handlers: RtmpHandlers,
+    tls?: RtmpListenerOptions['tls'],
+  ): void {
+    if (endpoint === undefined) return
+    const { maxConnections, maxConnectionRate, maxMessageMb, handshakeTimeout, idleTimeout } = this.settings
+    const limits = {
+      maxConnections,
+      perAddressPerSecond: maxConnectionRate,
+      maxMessageBytes: maxMessageMb * MB,
+      maxPendingBytes: 2 * maxMessageMb * MB,
+      handshakeTimeoutMs: handshakeTimeout,
+      idleTimeoutMs: idleTimeout,
+    }
+    const options = { ...endpoint, limits, ...(tls === undefined ? {} : { tls }) }
+    const listener = new RtmpListener(options, handlers, this.#logger)
+    this.#listening.push({ name, endpoint, listener, up: false })
+  }
+
+  #makeMetrics(freeBytes: () => Promise<number | undefined>): Metrics {
+    const metrics = new Metrics({
+      hub: this.hub,
+      recordings: () => this.recorder.recordings,
+      recoveryPending: () => pendingOf(this.recorder.recovery),
+      connections: () =>
+        Object.fromEntries(this.#listening.map(({ name, listener }) => [name, listener.stats.connections])),
+      freeBytes,
+    })
+    this.recorder.listen({
+      moved: (recording, _, to) => {
+        if (to === 'completed' || to === 'failed' || to === 'cancelled') metrics.recordingEnded(recording)
+      },
+    })
+    return metrics
+  }
+
+  #health(probe: DiskProbe): HealthSources {
+    return {
+      phase: () => this.#phase,
+      listeners: () => Object.fromEntries(this.#listening.map(({ name, up }) => [name, up])),
+      disk: async () => (this.settings.recordAll ? probe.check() : undefined),
+      minFreeBytes: this.settings.recordMinFreeMb * MB,
+      recoveryPending: () => pendingOf(this.recorder.recovery),
+      streams: () => this.hub.streams.length,
+      recordings: () => this.recorder.recordings.length,
+    }
+  }
+
+  #logStreams(): void {
+    for (const stream of this.hub.streams) {
+      const { lastFrameAtMs, ...numbers } = stream.stats.snapshot()
+      const silentMs = lastFrameAtMs === undefined ? undefined : Math.round(performance.now() - lastFrameAtMs)
+      this.#logger.info({ ...stream.address, ...numbers, silentMs, players: stream.playerCount }, 'stream')
+    }
+  }
+}
+
+function pendingOf({ isRunning, found, repaired, failed }: RecoveryProgress): number {
+  return isRunning ? Math.max(1, found - repaired - failed) : 0
+}
+
+async function listen({ name, endpoint, listener }: Listening): Promise<Endpoint> {
+  try {
+    return await listener.listen()
+  } catch (error) {
+    throw new ListenError(`--${name}`, endpoint, error)
+  }
+}
+
+function rtmpHandlers(hub: Hub, access: Access, logger: Logger): RtmpHandlers {
+  const admission = new RtmpAdmission({ hub, authorize: access.authorize, logger })
+  const playback = new RtmpPlayback({ hub, authorize: access.authorize, logger })
+  return {
+    publish: (request) => admission.publish(request),
+    play: (request, output) => playback.play(request, output),
+  }
+}
+
+const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
