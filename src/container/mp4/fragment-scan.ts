@@ -1,5 +1,6 @@
 import type { Fault } from '../reader.ts'
 import { type BoxAt, readBoxHeader } from './box-reader.ts'
+import { noteFault } from './faults.ts'
 import type { SourceWindow } from './source-window.ts'
 
 /** A `moof` of more than this is none, bytes: a quarter of a million samples. */
@@ -26,6 +27,9 @@ export class FragmentScan {
   readonly #window: SourceWindow
   readonly #faults: Fault[]
   #offset: number
+  /** Where something broke, while no whole fragment has come after it. */
+  #brokenAt: number | undefined
+  #search: SourceWindow | undefined
   /** End of the last whole fragment, or of the header before the first. What lies behind can be cut off. */
   goodEnd: number
   /** Where an index was appended that the reserved bytes do not reach to yet. */
@@ -42,84 +46,70 @@ export class FragmentScan {
   async next(): Promise<Fragment | undefined> {
     const { sizeBytes } = this.#window
     let moof: BoxAt | undefined
-    let isBroken = false
     while (this.#offset < sizeBytes) {
       const box = await readBoxHeader(this.#window, this.#offset, sizeBytes)
-      isBroken = box === undefined || box.endOffset > sizeBytes
-      if (box === undefined || isBroken || this.#isTooLarge(box)) {
+      if (box?.type === 'moov') {
+        this.#endAtIndex(box)
+        break
+      }
+      if (box === undefined || box.endOffset > sizeBytes || isTooLarge(box)) {
         moof = undefined
-        if (!(await this.#resume())) return undefined
+        await this.#resume()
         continue
       }
-      if (box.type === 'moov') return this.#endAtIndex(box)
       this.#offset = box.endOffset
       if (box.type === 'moof') moof = box
-      else if (moof === undefined) this.#pass(box)
-      else if (box.type === 'mdat') return await this.#whole(moof, box)
+      else if (moof !== undefined && box.type === 'mdat') return await this.#whole(moof, box)
+      else if (moof === undefined && this.#brokenAt === undefined) this.goodEnd = box.endOffset // `styp`, `sidx`, `free`…
     }
-    if (moof !== undefined) this.#tornAt(moof.offset)
+    this.#end()
     return undefined
   }
 
   async #whole(moof: BoxAt, mdat: BoxAt): Promise<Fragment> {
+    if (this.#brokenAt !== undefined) {
+      const lost = moof.offset - this.#brokenAt
+      noteFault(this.#faults, 'garbage', this.#brokenAt, `${lost} bytes are no part of the format`)
+      this.#brokenAt = undefined
+    }
     this.goodEnd = mdat.endOffset
     const start = moof.offset + moof.headerBytes
     const bytes = await this.#window.read(start, moof.endOffset - start)
     return { offset: moof.offset, endOffset: mdat.endOffset, moof: bytes }
   }
 
-  /** A box between fragments (`styp`, `sidx`, `free`…) stays in the file. */
-  #pass(box: BoxAt): void {
-    this.goodEnd = box.endOffset
-  }
-
-  #isTooLarge(box: BoxAt): boolean {
-    return box.type === 'moof' && box.endOffset - box.offset > MAX_MOOF_BYTES
-  }
-
-  #endAtIndex(moov: BoxAt): undefined {
+  #endAtIndex(moov: BoxAt): void {
     this.appendedIndexAt = moov.offset
-    this.#faults.push({
-      kind: 'unpatched-header',
-      offset: moov.offset,
-      message: 'an index was appended, but the file ended before it was put to use',
-    })
+    const message = 'an index was appended, but it is torn or was not put to use'
+    noteFault(this.#faults, 'unpatched-header', moov.offset, message)
     this.#offset = this.#window.sizeBytes
-    return undefined
   }
 
-  /** Goes on at the next `moof`. False when there is none: the file is torn here. */
-  async #resume(): Promise<boolean> {
-    const brokenAt = this.#offset
-    const found = await this.#find(brokenAt + 5)
-    if (found === undefined) {
-      this.#tornAt(this.goodEnd)
-      this.#offset = this.#window.sizeBytes
-      return false
-    }
-    this.#faults.push({
-      kind: 'garbage',
-      offset: brokenAt,
-      message: `${found - brokenAt} bytes are no part of the format`,
-    })
-    this.#offset = found
-    return true
+  /** Goes on at the next `moof`, or to the end when there is none. */
+  async #resume(): Promise<void> {
+    this.#brokenAt ??= this.#offset
+    this.#offset = (await this.#find(this.#offset + 5)) ?? this.#window.sizeBytes
   }
 
-  #tornAt(offset: number): void {
-    const lost = this.#window.sizeBytes - offset
-    this.#faults.push({ kind: 'torn-tail', offset, message: `the last ${lost} bytes are no whole fragment` })
+  #end(): void {
+    const lost = (this.appendedIndexAt ?? this.#window.sizeBytes) - this.goodEnd
+    if (lost > 0) noteFault(this.#faults, 'torn-tail', this.goodEnd, `the last ${lost} bytes are no whole fragment`)
   }
 
   /** Offset of the next `moof` whose type lies at `from` or later. */
   async #find(from: number): Promise<number | undefined> {
+    this.#search ??= this.#window.fork(SEARCH_BYTES)
     const { sizeBytes } = this.#window
-    const search = this.#window.fork(SEARCH_BYTES)
-    for (let at = from; at + SIGNATURE.length <= sizeBytes; at += SEARCH_BYTES - SIGNATURE.length + 1) {
-      const bytes = await search.read(at, Math.min(SEARCH_BYTES, sizeBytes - at))
+    for (let at = from; at + SIGNATURE.length <= sizeBytes; ) {
+      const bytes = await this.#search.readOn(at, SIGNATURE.length)
       const found = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(SIGNATURE)
       if (found >= 0) return at + found - 4
+      at += bytes.length - SIGNATURE.length + 1
     }
     return undefined
   }
+}
+
+function isTooLarge(box: BoxAt): boolean {
+  return box.type === 'moof' && box.endOffset - box.offset > MAX_MOOF_BYTES
 }

@@ -1,5 +1,6 @@
 import type { Fault } from '../reader.ts'
 import { type BoxAt, readBoxHeader } from './box-reader.ts'
+import { noteFault } from './faults.ts'
 import { RESERVED_BYTES } from './file-head.ts'
 import type { SourceWindow } from './source-window.ts'
 
@@ -37,7 +38,7 @@ export async function findLayout(window: SourceWindow, faults: Fault[]): Promise
   if (!isSealed || reservedAt === undefined) return undefined
   const moov = await readBoxHeader(window, reservedAt + RESERVED_BYTES, window.sizeBytes)
   if (moov?.type !== 'moov' || moov.endOffset > window.sizeBytes) return undefined
-  faults.push({ kind: 'missing-index', offset, message: 'the index at the end is missing or torn' })
+  noteFault(faults, 'missing-index', offset, 'the index at the end is missing or torn')
   return { moov, reservedAt, hasLostIndex: true }
 }
 

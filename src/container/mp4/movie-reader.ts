@@ -4,6 +4,7 @@ import { LimitError, MalformedError, TapedeckError } from '../../media/errors.ts
 import type { Track } from '../../media/track.ts'
 import type { Fault } from '../reader.ts'
 import { type BoxAt, listBoxes, parseBoxes, readFullBox, readPayload } from './box-reader.ts'
+import { noteFault } from './faults.ts'
 import { MP4_EPOCH_SECONDS } from './movie-box.ts'
 import { readSampleEntry } from './sample-entry-reader.ts'
 import type { SourceWindow } from './source-window.ts'
@@ -68,11 +69,11 @@ export async function readMovie(window: SourceWindow, moov: BoxAt, faults: Fault
     try {
       const track = await readTrack(window, trak, header.timescale, defaults)
       if (track === undefined)
-        faults.push(fault('unsupported-track', trak, 'a track of a kind or codec not known here'))
+        noteFault(faults, 'unsupported-track', trak.offset, 'a track of a kind or codec not known here')
       else tracks.set(track.id, track)
     } catch (error) {
       if (!(error instanceof TapedeckError)) throw error
-      faults.push(fault('bad-track', trak, error.message))
+      noteFault(faults, 'bad-track', trak.offset, error.message)
     }
   }
   const udta = boxes.find(({ type }) => type === 'udta')
@@ -230,8 +231,4 @@ function need(boxes: readonly BoxAt[], type: string): BoxAt {
   const box = boxes.find((candidate) => candidate.type === type)
   if (box === undefined) throw new MalformedError('mp4', `${type} is missing`)
   return box
-}
-
-function fault(kind: string, box: BoxAt, message: string): Fault {
-  return { kind, offset: box.offset, message }
 }

@@ -3,6 +3,7 @@ import { MalformedError, TapedeckError } from '../../media/errors.ts'
 import type { ByteSource } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
 import type { ContainerReader, Fault, Sample } from '../reader.ts'
+import { noteFault } from './faults.ts'
 import { readFragment, runSamples, type TrackEnds } from './fragment-reader.ts'
 import { type Fragment, FragmentScan } from './fragment-scan.ts'
 import { findLayout, type Layout } from './layout.ts'
@@ -129,11 +130,11 @@ export class Mp4Reader implements ContainerReader {
   /** What is wrong with the file becomes a fault; anything else goes on. */
   #caught(error: unknown, kind: string, offset = this.#layout.moov.offset): void {
     if (!(error instanceof TapedeckError)) throw error
-    this.#faults.push({ kind, offset, message: error.message })
+    noteFault(this.#faults, kind, offset, error.message)
   }
 
   /** One fault of a kind is enough. */
   #note(kind: string, offset: number, message: string): void {
-    if (!this.#faults.some((fault) => fault.kind === kind)) this.#faults.push({ kind, offset, message })
+    if (!this.#faults.some((fault) => fault.kind === kind)) noteFault(this.#faults, kind, offset, message)
   }
 }

@@ -2,6 +2,7 @@ import { toMs } from '../../media/clock.ts'
 import { MalformedError, TapedeckError } from '../../media/errors.ts'
 import type { EditableFile } from '../../media/ports.ts'
 import type { Fault, Progress, RepairReport } from '../reader.ts'
+import { noteFault } from './faults.ts'
 import { mediaHead, reservedHead } from './file-head.ts'
 import { readFragment, runSamples, type TrackEnds } from './fragment-reader.ts'
 import { type Fragment, FragmentScan } from './fragment-scan.ts'
@@ -27,7 +28,7 @@ export async function repairMp4(file: EditableFile, onProgress?: Progress): Prom
   const window = new SourceWindow(file)
   const layout = await findLayout(window, faults)
   if (layout === undefined) {
-    faults.push({ kind: 'missing-header', offset: 0, message: 'the file was cut off before its first fragment' })
+    noteFault(faults, 'missing-header', 0, 'the file was cut off before its first fragment')
     return { changed: false, frames: 0, durationMs: 0, lostBytes: 0, faults }
   }
   const movie = await readMovie(window, layout.moov, faults)
@@ -96,7 +97,7 @@ async function logFragments(
       logFragment(fragment, tracks, ends, logs, window.sizeBytes)
     } catch (error) {
       if (!(error instanceof TapedeckError)) throw error
-      faults.push({ kind: 'bad-fragment', offset: fragment.offset, message: error.message })
+      noteFault(faults, 'bad-fragment', fragment.offset, error.message)
     }
     if (fragment.endOffset - toldAt < PROGRESS_BYTES) continue
     toldAt = fragment.endOffset

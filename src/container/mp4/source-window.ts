@@ -35,6 +35,12 @@ export class SourceWindow {
     return bytes.subarray(0, length)
   }
 
+  /** As `read`, and as much beyond as the window holds. */
+  async readOn(offset: number, minLength: number): Promise<Uint8Array> {
+    await this.read(offset, minLength)
+    return this.#bytes.subarray(offset - this.#start)
+  }
+
   /** A window of its own on the same file. */
   fork(windowBytes: number): SourceWindow {
     return new SourceWindow(this.#source, windowBytes)
