@@ -5,20 +5,32 @@ import { member } from './command.ts'
 const CAN_FORWARD = 0x04
 const VIDEO_FOURCCS = ['avc1', 'hvc1', 'av01', 'vp09', 'vp08']
 const AUDIO_FOURCCS = ['mp4a', 'Opus', '.mp3', 'ac-3', 'ec-3', 'fLaC']
-/** CapsExMask: Multitrack 0x02, ModEx 0x04, TimestampNanoOffset 0x08; not Reconnect 0x01. */
-const CAPABILITIES = 0x0e
+/** CapsExMask. */
+const MULTITRACK = 0x02
+const MOD_EX = 0x04
+const TIMESTAMP_NANO_OFFSET = 0x08
 
 /**
  * What the answer to a connect says about enhanced RTMP; nothing to a peer that said nothing about it.
  * `object` is the command object of its connect.
  */
-export function enhancedCapabilities(object: AmfValue): { [key: string]: AmfValue } {
+export function answeredCapabilities(object: AmfValue): { [key: string]: AmfValue } {
   const asked = ['fourCcList', 'capsEx', 'videoFourCcInfoMap', 'audioFourCcInfoMap']
-  if (!asked.some((key) => member(object, key) !== undefined)) return {}
+  return asked.some((key) => member(object, key) !== undefined) ? ownCapabilities() : {}
+}
+
+/** What we can take and pass on, as members of a connect or its answer. */
+export function ownCapabilities(): { [key: string]: AmfValue } {
   return {
     fourCcList: [...VIDEO_FOURCCS, ...AUDIO_FOURCCS],
     videoFourCcInfoMap: Object.fromEntries(VIDEO_FOURCCS.map((fourCc) => [fourCc, CAN_FORWARD])),
     audioFourCcInfoMap: Object.fromEntries(AUDIO_FOURCCS.map((fourCc) => [fourCc, CAN_FORWARD])),
-    capsEx: CAPABILITIES,
+    capsEx: MULTITRACK | MOD_EX | TIMESTAMP_NANO_OFFSET,
   }
+}
+
+/** Whether the peer says so in capsEx of its connect. */
+export function takesMultitrack(object: AmfValue): boolean {
+  const capsEx = member(object, 'capsEx')
+  return typeof capsEx === 'number' && (capsEx & MULTITRACK) !== 0
 }

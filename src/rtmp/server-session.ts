@@ -2,7 +2,7 @@ import type { AmfValue } from '../container/flv/amf0.ts'
 import type { Block } from '../media/block.ts'
 import { MalformedError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
-import { enhancedCapabilities } from './capabilities.ts'
+import { answeredCapabilities, takesMultitrack } from './capabilities.ts'
 import { type Command, member, printable, textMember } from './command.ts'
 import type { PublishEnd, RtmpHandlers, RtmpPeer } from './handlers.ts'
 import { type MessageHandler, MessageLink } from './message-link.ts'
@@ -123,12 +123,13 @@ export class ServerSession implements MessageHandler {
     const object = command.args[0]
     this.streams.app = appName(textMember(object, 'app'))
     this.streams.places = [textMember(object, 'app'), textMember(object, 'tcUrl')]
+    this.streams.multitrack = takesMultitrack(object)
     this.agent = textMember(object, 'flashVer').slice(0, 256)
     this.#connected = true
     this.link.control(MESSAGE.WINDOW_ACKNOWLEDGEMENT_SIZE, OWN_WINDOW_BYTES)
     this.link.control(MESSAGE.SET_PEER_BANDWIDTH, OWN_WINDOW_BYTES, DYNAMIC_LIMIT)
     this.link.setChunkSize(this.#options.chunkSize)
-    const enhanced = enhancedCapabilities(object)
+    const enhanced = answeredCapabilities(object)
     const objectEncoding = member(object, 'objectEncoding') === 3 ? 3 : 0
     const properties = { fmsVer: 'FMS/3,5,7,7009', capabilities: 31, mode: 1, ...enhanced }
     const info = {

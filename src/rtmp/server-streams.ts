@@ -1,7 +1,7 @@
 import type { AmfValue } from '../container/flv/amf0.ts'
 import { LimitError } from '../media/errors.ts'
 import { type Command, printable } from './command.ts'
-import { RtmpTimeoutError } from './errors.ts'
+import { inTime } from './deadline.ts'
 import type { PublishEnd, RtmpHandlers, RtmpPlaySource, RtmpPublishSink, StreamRequest } from './handlers.ts'
 import type { MessageLink } from './message-link.ts'
 import { PlayerOutput } from './player-output.ts'
@@ -40,6 +40,8 @@ export class ServerStreams {
   app = ''
   /** connect.app and tcUrl as sent: a query may be there. */
   places: readonly [string, string] = ['', '']
+  /** The peer takes multitrack messages. */
+  multitrack = false
 
   /** `maxPendingBytes`: of media under way, once somebody publishes. */
   constructor(link: MessageLink, host: SessionHost, handlers: RtmpHandlers, maxPendingBytes: number) {
@@ -173,7 +175,7 @@ export class ServerStreams {
     let sink: RtmpPublishSink
     try {
       const late = (tooLate: RtmpPublishSink) => tooLate.end('kicked')
-      sink = await inTime('publish', this.#handlers.publish(this.#request(name)), late)
+      sink = await inTime('publish', HANDLER_TIMEOUT_MS, this.#handlers.publish(this.#request(name)), late)
     } catch (error) {
       this.#noteFailure(error, 'publish')
       this.#refuse(stream, publishRefusal(error), explain(error))
@@ -203,7 +205,8 @@ export class ServerStreams {
     stream.output = output
     let source: RtmpPlaySource
     try {
-      source = await inTime('play', this.#handlers.play(this.#request(name), output), (tooLate) => tooLate.end())
+      const late = (tooLate: RtmpPlaySource) => tooLate.end()
+      source = await inTime('play', HANDLER_TIMEOUT_MS, this.#handlers.play(this.#request(name), output), late)
     } catch (error) {
       this.#noteFailure(error, 'play')
       this.#refuse(stream, playRefusal(error), explain(error))
@@ -242,6 +245,7 @@ export class ServerStreams {
       app: this.app,
       name: splitQuery(name).name,
       query: queryOf(name, ...this.places),
+      multitrack: this.multitrack,
     }
   }
 
@@ -274,23 +278,4 @@ export class ServerStreams {
 
 function textOf(value: AmfValue): string {
   return typeof value === 'string' ? value : ''
-}
-
-/** What `work` gives, in time; what comes later goes to `late`. @throws RtmpTimeoutError */
-async function inTime<T>(what: string, work: Promise<T>, late: (result: T) => void): Promise<T> {
-  const timeout = Promise.withResolvers<never>()
-  let expired = false
-  const timer = setTimeout(() => {
-    expired = true
-    timeout.reject(new RtmpTimeoutError(what, HANDLER_TIMEOUT_MS))
-  }, HANDLER_TIMEOUT_MS)
-  work.then(
-    (result) => expired && late(result),
-    () => undefined,
-  )
-  try {
-    return await Promise.race([work, timeout.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }
