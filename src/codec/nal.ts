@@ -120,19 +120,3 @@ export function unescapeNal(unit: Uint8Array): Uint8Array {
   }
   return rbsp.subarray(0, length)
 }
-
-/** The reverse: a 03 wherever 00 00 would be followed by 00 to 03, and after a last 00 (H.264 §7.4.1). */
-export function escapeNal(rbsp: Uint8Array): Uint8Array {
-  const unit: number[] = []
-  let zeros = 0
-  for (const byte of rbsp) {
-    if (zeros >= 2 && byte <= 3) {
-      unit.push(3)
-      zeros = 0
-    }
-    unit.push(byte)
-    zeros = byte === 0 ? zeros + 1 : 0
-  }
-  if (unit.at(-1) === 0) unit.push(3)
-  return Uint8Array.from(unit)
-}

@@ -4,15 +4,13 @@ import { type GaConfig, hasGaConfig, isErrorResilient, parseGaConfig, writeGaCon
 import { programChannels } from './program-config.ts'
 import { parseSampleRate, writeSampleRate } from './sample-rates.ts'
 
-/** Audio object types, ISO 14496-3 Table 1.17. */
-export const AOT_AAC_MAIN = 1
-export const AOT_AAC_LC = 2
-export const AOT_SBR = 5
-export const AOT_ER_BSAC = 22
-export const AOT_ER_AAC_LD = 23
-export const AOT_PS = 29
-export const AOT_ER_AAC_ELD = 39
-export const AOT_USAC = 42
+// Audio object types, ISO 14496-3 Table 1.17
+export const AOT_SBR = 5 // what HE-AAC is announced as
+export const AOT_PS = 29 // what HE-AAC v2 is announced as
+const AOT_ER_BSAC = 22
+const AOT_ER_AAC_LD = 23
+const AOT_ER_AAC_ELD = 39
+const AOT_USAC = 42
 const AOT_ESCAPE = 31 // 5 bits, then 6 more counted from 32, §1.6.2.1
 
 const SYNC_SBR = 0x2b7 // 11 bits, syncExtensionType, §1.6.2.1

@@ -33,12 +33,17 @@ export function parseAvcC(bytes: Uint8Array): AvcC {
   const sps = takeUnits(reader, reader.u8() & 0x1f)
   const pps = takeUnits(reader, reader.u8())
   const base = { profileIdc, constraintFlags, levelIdc, lengthSize, sps, pps }
-  if (!HIGH_PROFILES.has(profileIdc) || reader.remaining < 4) return base
+  if (!HIGH_PROFILES.has(profileIdc) || !isExtension(bytes, reader.offset)) return base
   const chromaFormat = reader.u8() & 3
   const bitDepthLuma = (reader.u8() & 7) + 8
   const bitDepthChroma = (reader.u8() & 7) + 8
   const spsExt = takeUnits(reader, reader.u8())
   return { ...base, high: { chromaFormat, bitDepthLuma, bitDepthChroma, spsExt } }
+}
+
+/** By its reserved bits, all ones: some writers leave the extension out and pad with something else. */
+function isExtension(bytes: Uint8Array, at: number): boolean {
+  return bytes.length - at >= 4 && bytes[at] >= 0xfc && bytes[at + 1] >= 0xf8 && bytes[at + 2] >= 0xf8
 }
 
 function avcLengthSize(byte: number): LengthSize {

@@ -14,7 +14,7 @@ export type Vui = {
 }
 
 /** aspect_ratio_idc 1 … 16, Table E-1. HEVC's Table E.1 is the same. */
-export const SAMPLE_ASPECTS: readonly (readonly [number, number])[] = [
+const SAMPLE_ASPECTS: readonly (readonly [number, number])[] = [
   [1, 1],
   [12, 11],
   [10, 11],
