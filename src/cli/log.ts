@@ -6,6 +6,9 @@ import { plainText } from './figures.ts'
 const PLUMBING = new Set(['level', 'time', 'msg', 'pid', 'hostname'])
 const LEVELS: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info ', 40: 'WARN ', 50: 'ERROR', 60: 'FATAL' }
 
+/** How much is logged. */
+export type LogLevel = Settings['logLevel']
+
 /** A logger on standard error, and the way to see its last lines out. */
 export interface ProcessLog {
   readonly logger: Logger
