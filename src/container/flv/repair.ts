@@ -22,12 +22,13 @@ export async function repairFlv(file: EditableFile, onProgress?: Progress): Prom
   const reader = await openFlv(file)
   const wasFinalised = reader.finalised
   const { facts, end } = await gather(reader, sizeBytes, onProgress)
-  const lostBytes = await cutTail(file, end, sizeBytes)
-  const isTailMended = lostBytes > 0 || !end.isTrailerWhole
-  const mendedBytes = end.isTrailerWhole ? sizeBytes - lostBytes : end.tagEnd + PREVIOUS_TAG_SIZE_BYTES
+  const mendedBytes = await mendTail(file, end, sizeBytes)
+  const isTailMended = mendedBytes !== undefined
+  const lostBytes = isTailMended ? sizeBytes - end.unitEnd : 0
   const { metadata } = reader
   const isDue = isTailMended || !wasFinalised
-  const isPatched = isDue && metadata?.isOurs === true && (await completeMetadata(file, metadata, facts, mendedBytes))
+  const isPatched =
+    isDue && metadata?.isOurs === true && (await completeMetadata(file, metadata, facts, mendedBytes ?? sizeBytes))
   const changed = isTailMended || isPatched
   if (changed) await file.sync()
   onProgress?.(sizeBytes, sizeBytes)
@@ -72,20 +73,21 @@ function count(facts: FileFacts, tracks: Map<number, TrackFacts>, sample: Sample
 }
 
 /**
- * Cuts behind the last whole tag, or puts its size there if that was torn. Returns the bytes lost.
+ * Cuts behind the last whole tag, and puts its size there if that is not whole. Returns how large the file is
+ * then, undefined when nothing was done.
  * Where no tag at all is whole, or more is left than a torn tag explains, nothing is cut: better to keep what we do not know.
  */
-async function cutTail(file: EditableFile, end: PassEnd, sizeBytes: number): Promise<number> {
+async function mendTail(file: EditableFile, end: PassEnd, sizeBytes: number): Promise<number | undefined> {
+  const isKnown = end.tagBytes > 0 && sizeBytes - end.unitEnd <= MAX_TAIL_BYTES
+  if (!isKnown || (end.isTrailerWhole && end.unitEnd === sizeBytes)) return undefined
+  const mendedBytes = end.isTrailerWhole ? end.unitEnd : end.tagEnd + PREVIOUS_TAG_SIZE_BYTES
+  if (mendedBytes < sizeBytes) await file.truncate(mendedBytes)
   if (!end.isTrailerWhole) {
     const trailer = new Uint8Array(PREVIOUS_TAG_SIZE_BYTES)
     writePreviousTagSize(trailer, end.tagBytes - TAG_HEADER_BYTES)
     await file.write(end.tagEnd, trailer)
-    return 0
   }
-  const lostBytes = sizeBytes - end.unitEnd
-  if (lostBytes === 0 || end.tagBytes === 0 || lostBytes > MAX_TAIL_BYTES) return 0
-  await file.truncate(end.unitEnd)
-  return lostBytes
+  return mendedBytes
 }
 
 /** Writes the metadata again, complete, where it stands. False where it is so already, or has no room. */

@@ -5,7 +5,7 @@ import { PREVIOUS_TAG_SIZE_BYTES, TAG_HEADER_BYTES, TAG_TYPE } from './tag-heade
 const WINDOW_BYTES = 256 * 1024
 /** Less than this is read anew when a tag is looked for, bytes. */
 const MIN_AT_HAND_BYTES = 1024
-/** Places that may be tried as the beginning of a tag after garbage, in one file. */
+/** Places that may turn out not to be the beginning of a tag, in one file. */
 const MAX_TRIES = 100_000
 
 /** One whole tag. `body` is valid until the next one. */
@@ -102,6 +102,7 @@ export class TagScanner {
     }
     if (u32(bytes, size) === size) return PREVIOUS_TAG_SIZE_BYTES
     if (headerAt(bytes, size) !== undefined && headerAt(bytes, size + PREVIOUS_TAG_SIZE_BYTES) === undefined) {
+      this.isTrailerWhole = false
       this.#fault('missing-size', this.#at + size, 'no size stands behind a tag')
       return 0
     }
@@ -121,8 +122,10 @@ export class TagScanner {
       for (let i = 0; i <= last; i++) {
         const bodyBytes = headerAt(bytes, i)
         if (bodyBytes === undefined) continue
-        if (++this.#tries > MAX_TRIES) return false
-        if (!(await this.#isSizeBehind(bytes, at, i, TAG_HEADER_BYTES + bodyBytes))) continue
+        if (!(await this.#isSizeBehind(bytes, at, i, TAG_HEADER_BYTES + bodyBytes))) {
+          if (++this.#tries > MAX_TRIES) return false
+          continue
+        }
         this.#fault('garbage', from, `${at + i - from} bytes between two tags are none`)
         this.#at = at + i
         return true
