@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { isProcessOf } from '../../src/recorder/process-life.ts'
+import type { JournalEntry } from '../../src/state/journal.ts'
+import { SqliteJournal } from '../../src/state/sqlite-journal.ts'
+import { MemoryStorage } from '../../src/storage/memory.ts'
+import { Rig, Source, write } from './rig.ts'
+
+/** A process id that was used and is free again. */
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' })
+  await once(child, 'exit')
+  return child.pid ?? 0
+}
+
+const entry = (id: string, path: string, pid: number, startedAtMs = Date.now()): JournalEntry => ({
+  id,
+  path,
+  pid,
+  startedAtMs,
+  format: 'mp4',
+  room: 'live',
+  participant: 'test',
+})
+
+/** The bytes of a finished recording. */
+async function recorded(format: 'mp4' | 'flv' | 'mkv'): Promise<Uint8Array> {
+  const rig = await Rig.start({ format })
+  const stream = rig.publish()
+  write(stream, new Source(2000).av(0, 5000))
+  await rig.finish(stream)
+  await rig.recorder.stop({ deadlineMs: 1000 })
+  return rig.storage.bytesOf(`/rec/live_test.${format}`)
+}
+
+describe('recovery', () => {
+  it('mends what a crash left, and says what', async () => {
+    const storage = new MemoryStorage()
+    const journal = new SqliteJournal(':memory:')
+    const pid = await deadPid()
+    for (const format of ['mp4', 'flv', 'mkv'] as const) {
+      const whole = await recorded(format)
+      storage.put(`/rec/torn.${format}`, whole.subarray(0, Math.floor(whole.length * 0.6)))
+      journal.opened({ ...entry(format, `/rec/torn.${format}`, pid), format })
+    }
+    storage.put('/rec/empty.mp4', new Uint8Array())
+    journal.opened(entry('empty', '/rec/empty.mp4', pid))
+    journal.opened(entry('gone', '/rec/gone.mp4', pid))
+    storage.put('/rec/noise.mp4', new Uint8Array(1000).fill(7))
+    journal.opened(entry('noise', '/rec/noise.mp4', pid))
+    storage.put('/rec/others.mp4', new Uint8Array(5))
+    journal.opened(entry('others', '/rec/others.mp4', process.ppid))
+
+    const rig = await Rig.start({}, { storage, journal })
+    await rig.recorder.recovered()
+    expect(rig.recorder.recovery).toEqual({ isRunning: false, found: 6, repaired: 3, failed: 2 })
+    expect(journal.list().map(({ id }) => id)).toEqual(['others'])
+    for (const format of ['mp4', 'flv', 'mkv']) {
+      const { samples } = await rig.read(`/rec/torn.${format}`)
+      expect(samples.length, format).toBeGreaterThan(100)
+    }
+    expect(storage.bytesOf('/rec/noise.mp4')).toEqual(new Uint8Array(1000).fill(7))
+    expect((await storage.list('/rec', 20)).map(({ path }) => path)).not.toContain('/rec/empty.mp4')
+    const events = Object.fromEntries(rig.audits.map(({ event, path }) => [path, event]))
+    expect(events).toEqual({
+      '/rec/torn.mp4': 'repaired',
+      '/rec/torn.flv': 'repaired',
+      '/rec/torn.mkv': 'repaired',
+      '/rec/empty.mp4': 'deleted',
+      '/rec/gone.mp4': 'failed',
+      '/rec/noise.mp4': 'failed',
+    })
+    await rig.recorder.stop({ deadlineMs: 1000 })
+  })
+
+  it('does not touch what is being recorded meanwhile', async () => {
+    const rig = await Rig.start()
+    const stream = rig.publish()
+    write(stream, new Source().av(0, 2000))
+    await rig.line(/^recording$/)
+    const second = await Rig.start({ recordAll: false }, rig)
+    await second.recorder.recovered()
+    expect(second.recorder.recovery.found).toBe(0)
+    await rig.finish(stream)
+    expect((await rig.read('/rec/live_test.mp4')).finalised).toBe(true)
+    await rig.recorder.stop({ deadlineMs: 1000 })
+    await second.recorder.stop({ deadlineMs: 1000 })
+  })
+})
+
+describe('the life of a process', () => {
+  it('is told from that of another with its number', async () => {
+    expect(isProcessOf(process.pid, Date.now())).toBe(true)
+    expect(isProcessOf(process.ppid, Date.now())).toBe(true)
+    expect(isProcessOf(process.pid, Date.now() - performance.now() - 60_000)).toBe(false)
+    expect(isProcessOf(process.pid, 1000)).toBe(false)
+    expect(isProcessOf(await deadPid(), Date.now())).toBe(false)
+    expect(isProcessOf(0, Date.now())).toBe(false)
+    expect(isProcessOf(-1, Date.now())).toBe(false)
+  })
+})
