@@ -1,14 +1,6 @@
-import { hostname } from 'node:os'
-import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { type Endpoint, formatDuration, formatEndpoint, type Settings } from '../config.ts'
-import { type ServerAddresses, TapedeckServer } from '../server.ts'
-import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
-import { countText } from './figures.ts'
-import { processLog } from './log.ts'
+import { EXIT_CODES_HELP } from './exit-codes.ts'
 import { addSettings, settingsOf } from './settings-flags.ts'
-import { StopSignal } from './stop-signal.ts'
-import { packageVersion } from './version.ts'
 
 /** `tapedeck serve`. */
 export function serveCommand(done: (exitCode: number) => void): Command {
@@ -32,55 +24,8 @@ ${EXIT_CODES_HELP}`,
     )
   addSettings(command)
   return command.action(async () => {
-    done(await serve(settingsOf(command)))
+    const settings = settingsOf(command)
+    const { serve } = await import('./serve.ts') // help and mistakes need not wait for all that a server is
+    done(await serve(settings))
   })
-}
-
-async function serve(settings: Settings): Promise<number> {
-  const log = processLog(settings)
-  const stopSignal = new StopSignal(() => {
-    log.flush()
-    process.exit(EXIT.interrupted)
-  })
-  try {
-    const server = new TapedeckServer(settings, log.logger)
-    const addresses = await server.start()
-    process.stdout.write(welcome(settings, addresses))
-    const signal = await stopSignal.first
-    log.logger.info({ signal, deadlineMs: settings.stopTimeout }, 'finishing recordings')
-    process.stdout.write(farewell(server.recorder.recordings.length, settings.stopTimeout))
-    const { unfinished } = await server.stop()
-    if (unfinished === 0) return EXIT.ok
-    process.stdout.write(`${countText(unfinished, 'file')} not finished in time; the next start does it\n`)
-    return EXIT.partly
-  } finally {
-    stopSignal.release()
-    log.flush()
-  }
-}
-
-function welcome(settings: Settings, { rtmp, rtmps, http }: ServerAddresses): string {
-  const lines = [`tapedeck ${packageVersion()}`]
-  const urls = [rtmp && url('rtmp', rtmp), rtmps && url('rtmps', rtmps)].filter((text) => text !== undefined)
-  for (const base of urls) lines.push(`  publish   ${base}/{room}/{name}`)
-  const [first] = urls
-  if (first !== undefined) lines.push(`            ffmpeg -re -i in.mp4 -c copy -f flv ${first}/live/test`)
-  const files = settings.recordAll
-    ? `${resolve(settings.recordDir)}  (${settings.recordFormat})`
-    : 'none (--no-record-all)'
-  lines.push(`  files     ${files}`)
-  if (http !== undefined) lines.push(`  metrics   ${url('http', http)}/metrics  and /healthz`)
-  lines.push('  Ctrl-C finishes all recordings and stops; a second one leaves at once')
-  return `${lines.join('\n')}\n`
-}
-
-/** A URL that somebody can use: a wildcard address stands for this host. */
-function url(scheme: string, endpoint: Endpoint): string {
-  const isWildcard = endpoint.host === '0.0.0.0' || endpoint.host === '::'
-  return `${scheme}://${formatEndpoint(isWildcard ? { ...endpoint, host: hostname() } : endpoint)}`
-}
-
-function farewell(recordings: number, deadlineMs: number): string {
-  if (recordings === 0) return 'stopping\n'
-  return `finishing ${countText(recordings, 'recording')} (at most ${formatDuration(deadlineMs)}; Ctrl-C again leaves at once)\n`
 }

@@ -94,13 +94,13 @@ export const settingsSchema = z.object({
       allowed: 'whole megabytes from 1',
       unset: 'no limit',
     }),
-  recordMaxDuration: duration(1000)
+  recordMaxDuration: duration(100)
     .optional()
     .register(optionHelp, {
       ...RECORDING,
       placeholder: 'duration',
       description: 'Go on in a new file at the first keyframe after this time',
-      allowed: `${DURATION}; at least 1s`,
+      allowed: `${DURATION}; at least 100ms`,
       unset: 'no limit',
     }),
   recordSplitOnCodecChange: recorder.splitOnCodecChange.register(optionHelp, {
