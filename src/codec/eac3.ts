@@ -85,16 +85,19 @@ export function parseEac3Packet(packet: Uint8Array): Eac3Packet {
   let first: Eac3Header | undefined
   let samples = 0
   let frames = 0
+  let parent: number | undefined
   for (let at = 0; at < packet.length; ) {
     if (++frames > MAX_SUBSTREAMS) throw new LimitError('E-AC-3 frames in one packet', { limit: MAX_SUBSTREAMS })
     const header = parseEac3Header(packet.subarray(at))
     if (at + header.frameBytes > packet.length) throw new MalformedError('E-AC-3 packet', 'frame is cut short', at)
     at += header.frameBytes
     if (header.dependent) {
-      addDependent(substreams, header)
+      if (parent === undefined) throw new MalformedError('E-AC-3 packet', 'starts with a dependent substream', 0)
+      substreams[parent] = withDependent(substreams[parent], header)
       continue
     }
     first ??= header
+    parent = header.substreamId
     if (header.substreamId === first.substreamId) samples += header.samples
     substreams[header.substreamId] ??= substreamOf(header)
   }
@@ -119,17 +122,14 @@ function substreamOf(header: Eac3Header): Eac3Substream {
   return { rateCode, bsid, asvc: false, bsmod: 0, acmod, lfe, dependents: 0, locations: 0 }
 }
 
-/** Counts a dependent frame to the last independent substream; a second one of the same id is the next time's. */
-function addDependent(substreams: Eac3Substream[], header: Eac3Header): void {
-  const parent = substreams.at(-1)
-  if (parent === undefined) throw new MalformedError('E-AC-3 packet', 'starts with a dependent substream', 0)
+/** `parent` with what a dependent frame behind it adds. */
+function withDependent(parent: Eac3Substream, header: Eac3Header): Eac3Substream {
   const map = header.channelMap ?? 0
   let locations = parent.locations
   LOCATION_MAP_BITS.forEach((mapBit, bit) => {
     if ((map & (0x8000 >> mapBit)) !== 0) locations |= 1 << bit
   })
-  const dependents = Math.max(parent.dependents, header.substreamId + 1)
-  substreams[substreams.length - 1] = { ...parent, dependents, locations }
+  return { ...parent, dependents: Math.max(parent.dependents, header.substreamId + 1), locations }
 }
 
 /** The payload of a `dec3` box for a track that starts with `packet`. @throws MalformedError */

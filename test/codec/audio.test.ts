@@ -254,6 +254,19 @@ describe('E-AC-3', () => {
     expect(Buffer.from(dec3FromFrame(packet)).toString('hex')).toBe('0900200f0202') // 288 kbit/s
   })
 
+  it('keep two programs and their dependents apart', () => {
+    const main = { type: 0, id: 0, bytes: 128, blocks: 2, acmod: 7, lfe: true }
+    const rear = { type: 1, id: 0, bytes: 64, blocks: 2, acmod: 6, lfe: false, map: 0x1a00 }
+    const second = { type: 0, id: 1, bytes: 64, blocks: 2, acmod: 2, lfe: false }
+    const slice = [eac3Frame(main), eac3Frame(rear), eac3Frame(second)]
+    const parsed = parseEac3Packet(Buffer.concat([...slice, ...slice]))
+    expect(parsed).toMatchObject({ samples: 1536, channels: 8 })
+    expect(parsed.dec3.substreams).toMatchObject([
+      { dependents: 1, locations: 2 },
+      { dependents: 0, acmod: 2 },
+    ])
+  })
+
   it('of half rate have six blocks', () => {
     const frame = eac3Frame({ type: 0, id: 0, bytes: 64, blocks: 0, acmod: 2, lfe: false })
     frame[4] |= 0xc0

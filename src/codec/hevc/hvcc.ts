@@ -154,7 +154,9 @@ export function buildHvcC(units: readonly Uint8Array[]): HvcC {
 
 /** The first base-layer SPS of a configuration, and the frame rate that it or the VPS states. @throws MalformedError */
 export function hevcFacts(hvcC: HvcC): { readonly sps: HevcSps; readonly frameRate: number | undefined } {
-  const sps = parseHevcSps(unitsOf(hvcC, NAL_HEVC_SPS)[0] ?? new Uint8Array(0))
+  const unit = unitsOf(hvcC, NAL_HEVC_SPS)[0]
+  if (unit === undefined) throw new MalformedError('hvcC', 'has no SPS')
+  const sps = parseHevcSps(unit)
   if (sps.vui?.frameRate !== undefined) return { sps, frameRate: sps.vui.frameRate }
   const vps = unitsOf(hvcC, NAL_VPS)[0]
   return { sps, frameRate: vps === undefined ? undefined : parseHevcVps(vps).frameRate }
