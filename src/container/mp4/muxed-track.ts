@@ -3,15 +3,17 @@ import { MisuseError } from '../../media/errors.ts'
 import type { Frame } from '../../media/frame.ts'
 import type { ByteSink } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
+import { canFollow, InBandSets } from './epoch-change.ts'
 import type { FragmentedTrack } from './init-movie.ts'
 import { makeSampleEntry } from './sample-entry.ts'
 import { SampleLog } from './sample-log.ts'
 
-/** One configuration of a track, and what `stsd` says of it. */
+/** A configuration of a track that was announced. */
 interface Epoch {
   track: Track
-  entry: Uint8Array
-  /** Its place in `stsd`, from 1; 0 until its first frame came. */
+  /** What `stsd` will say of it, as far as that is known before its first frame. */
+  readonly draft: Uint8Array
+  /** Its sample entry, from 1; 0 until its first frame came. */
   description: number
 }
 
@@ -20,9 +22,10 @@ export class MuxedTrack {
   readonly id: number
   readonly log: SampleLog
   readonly fragmentTicks: number
-  readonly #epochs: Epoch[] = []
+  /** Sample entries of configurations that frames have shown, in the order of `stsd`. */
+  readonly #entries: Uint8Array[] = []
+  #epochs: Epoch[] = []
   #current: Epoch
-  #descriptions = 0
   #shape: Track
   /** Frames of the fragment being gathered, each held. All of one epoch. */
   readonly frames: Frame[] = []
@@ -31,6 +34,7 @@ export class MuxedTrack {
   /** Added to every composition offset, ticks: only where frames are shown before they are decoded. */
   reorderShift = 0
   #isSettled = false
+  #inBandSets: InBandSets | undefined
   /** The header in the file does not say what it should of this track. */
   isStale = false
 
@@ -54,33 +58,59 @@ export class MuxedTrack {
 
   /** Whether `track` may be the next configuration of this one. */
   continuesAs(track: Track): boolean {
-    const { kind, codec, timescale } = this.#shape
-    return track.kind === kind && track.codec === codec && track.timescale === timescale
+    return canFollow(this.#shape, track)
+  }
+
+  /** How many bytes the header may grow by when `track` comes. @throws as `makeSampleEntry` */
+  growthBytes(track: Track): number {
+    const draft = makeSampleEntry(track)
+    return this.#entryLike(draft) > 0 ? 0 : draft.length
   }
 
   /** @throws UnsupportedError and MalformedError as `makeSampleEntry` */
   announce(track: Track): Epoch {
     const known = this.#epochs.find((epoch) => epoch.track.epoch === track.epoch)
     if (known !== undefined) return known
-    const epoch = { track, entry: makeSampleEntry(track), description: 0 }
+    const epoch = { track, draft: makeSampleEntry(track), description: 0 }
     this.#epochs.push(epoch)
     return epoch
   }
 
   /** The frame's epoch is now the current one. @throws MisuseError when it was not announced */
   become(frame: Frame): void {
-    const epoch = this.#epochs.find((known) => known.track.epoch === frame.track.epoch)
+    const { track } = frame
+    const epoch = this.#epochs.find((known) => known.track.epoch === track.epoch)
     if (epoch === undefined) {
-      throw new MisuseError(`mp4: track ${this.id}, epoch ${frame.track.epoch}: a frame came before its announcement`)
+      throw new MisuseError(`mp4: track ${this.id}, epoch ${track.epoch}: a frame came before its announcement`)
     }
-    if (epoch.description === 0 || epoch.track !== frame.track) {
-      epoch.entry = makeSampleEntry(frame.track, frame.data)
-      epoch.track = frame.track
-      this.isStale = true
-    }
-    if (epoch.description === 0) epoch.description = ++this.#descriptions
-    if (this.log.sampleCount === 0) this.#shape = refineTrack(frame.track, frame.data)
+    if (epoch.description === 0 || epoch.track !== track) this.#describe(epoch, frame)
+    if (this.log.sampleCount === 0) this.#shape = refineTrack(track, frame.data)
     this.#current = epoch
+    this.#epochs = this.#epochs.filter((other) => other.track.epoch >= track.epoch)
+    this.#inBandSets = this.#entries.length > 1 ? InBandSets.of(track) : undefined
+  }
+
+  /** Now that a frame of it is here, the sample entry can be made; one that is there already serves again. */
+  #describe(epoch: Epoch, frame: Frame): void {
+    const entry = makeSampleEntry(frame.track, frame.data)
+    epoch.track = frame.track
+    epoch.description = this.#entryLike(entry)
+    if (epoch.description > 0) return
+    epoch.description = this.#entries.push(entry)
+    this.isStale = true
+  }
+
+  /** Number of the entry that equals `entry`; 0 when there is none. */
+  #entryLike(entry: Uint8Array): number {
+    return this.#entries.findIndex((other) => Buffer.compare(other, entry) === 0) + 1
+  }
+
+  /** Holds a frame of the current epoch for the fragment being gathered. Returns how many bytes it takes. */
+  gather(frame: Frame): number {
+    const kept = this.#inBandSets === undefined ? frame : this.#inBandSets.into(frame)
+    kept.retain()
+    this.frames.push(kept)
+    return kept.data.length
   }
 
   /** The first frames are here: how far must times be shifted so that the container can hold them? */
@@ -112,7 +142,7 @@ export class MuxedTrack {
   /** What a header says of this track: of what frames have shown, or, to reckon its size, of everything announced. */
   facts(scope: 'shown' | 'announced'): FragmentedTrack {
     const { id, kind, timescale, label, language } = this.#shape
-    const epochs = scope === 'shown' ? this.#epochs.filter(({ description }) => description > 0) : this.#epochs
+    const expected = this.#epochs.filter(({ description }) => description === 0).map(({ draft }) => draft)
     const size = this.#shape.kind === 'video' ? this.#shape : { width: 0, height: 0 }
     return {
       id,
@@ -122,7 +152,7 @@ export class MuxedTrack {
       height: size.height,
       ...(label === undefined ? {} : { label }),
       ...(language === undefined ? {} : { language }),
-      entries: epochs.toSorted((a, b) => a.description - b.description).map(({ entry }) => entry),
+      entries: scope === 'shown' ? this.#entries : [...this.#entries, ...expected],
       leadTicks: scope === 'shown' ? this.decodeShift + this.reorderShift : 1,
     }
   }

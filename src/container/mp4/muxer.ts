@@ -11,7 +11,6 @@ import { InitRegion } from './init-region.ts'
 import type { MovieFacts } from './movie-box.ts'
 import { type IndexedTrack, movieIndex, movieTimescale } from './movie-index.ts'
 import { MuxedTrack } from './muxed-track.ts'
-import { makeSampleEntry } from './sample-entry.ts'
 
 /** A crash may cost a fragment, so it is short; a fragment costs some 300 bytes, so not too short. */
 const DEFAULT_FRAGMENT_MS = 500
@@ -66,14 +65,17 @@ export class Mp4Muxer implements Muxer {
     for (const track of tracks) this.add(track)
   }
 
-  /** Late tracks, and new configurations of a track in the same codec: as long as the header has room. */
+  /**
+   * Late tracks, as long as the header has room. New configurations where every player can follow: of video in the same
+   * codec (their keyframes then carry the parameter sets too), of sound only those that change nothing.
+   */
   accepts(track: Track): boolean {
     if (this.#state === 'finished') return false
     try {
       const known = this.#tracks.get(track.id)
       if (known === undefined) return this.#region.fits(this.#expectedHeaderBytes(new MuxedTrack(track, 0)))
       if (!known.continuesAs(track)) return false
-      return this.#region.fits(this.#expectedHeaderBytes() + makeSampleEntry(track).length)
+      return this.#region.fits(this.#expectedHeaderBytes() + known.growthBytes(track))
     } catch (error) {
       if (error instanceof TapedeckError) return false
       throw error
@@ -89,7 +91,7 @@ export class Mp4Muxer implements Muxer {
     } else if (known.continuesAs(track)) {
       known.announce(track)
     } else {
-      throw new MisuseError(`mp4: track ${track.id} cannot change its codec or timescale; ask accepts() first`)
+      throw new MisuseError(`mp4: track ${track.id} cannot go on with that configuration; ask accepts() first`)
     }
   }
 
@@ -99,9 +101,7 @@ export class Mp4Muxer implements Muxer {
     if (track === undefined) throw new MisuseError(`mp4: a frame of track ${frame.track.id}, which was not announced`)
     if (this.#isDue(track, frame)) this.#closeFragment({ track, dts: frame.dts })
     if (frame.track !== track.current || track.description === 0) track.become(frame)
-    frame.retain()
-    track.frames.push(frame)
-    this.#bytes += frame.data.length
+    this.#bytes += track.gather(frame)
     this.#samples++
   }
 
