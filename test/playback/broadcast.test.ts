@@ -79,22 +79,27 @@ describe('RtmpBroadcast', () => {
     expect(send(160)).not.toBe(memory)
   })
 
-  it('gathers two reads of a live socket, and waits no longer when no flush comes', () => {
+  it('sends with a flush, yet not too often, and after a tenth of a second without any', () => {
     const { open, write, tick } = live()
     write(video, 0, true)
     const output = new KeptOutput()
     open().join(output)
+    const sends = () => output.buffers.length - 1
     write(video, 40)
-    tick(1)
-    expect(output.buffers.length).toBe(1)
-    write(video, 80)
     tick(60)
-    expect([output.buffers.length, output.script]).toEqual([2, 'M0 V0 A0 v0! v40 v80'])
+    expect(sends()).toBe(1)
+    for (let i = 0; i < 9; i++) {
+      write(video, 80 + i)
+      tick(10)
+    }
+    expect(sends()).toBe(2)
+    tick(60)
+    expect(sends()).toBe(3)
     write(video, 120)
     vi.advanceTimersByTime(99)
-    expect(output.buffers.length).toBe(2)
+    expect(sends()).toBe(3)
     vi.advanceTimersByTime(1)
-    expect(output.script).toContain('v120')
+    expect([sends(), output.script.slice(-4)]).toEqual([4, 'v120'])
   })
 
   it('drops a slow player to the next keyframe, with setup again, and harms no other', () => {

@@ -11,8 +11,11 @@ import { type PlayerHost, type PlayerLimits, RtmpPlayer } from './player.ts'
 import { replayOf } from './replay.ts'
 import { writeSetup } from './setup.ts'
 
-/** A batch goes out with the first flush at which its first frame is this old, milliseconds: two reads of a live socket. */
-const BATCH_MS = 45
+/**
+ * A batch goes out with a flush, but not sooner after the last one than this, milliseconds: every read of a live socket (they
+ * are 60 ms apart) makes one. Each costs as much as its sockets, whatever it holds.
+ */
+const MIN_INTERVAL_MS = 45
 /** …and without any flush at this age, milliseconds: a publisher that stops in mid-batch. */
 const MAX_BATCH_MS = 100
 /** …or at once at this size, bytes. */
@@ -42,7 +45,7 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
   readonly #timer: NodeJS.Timeout
   #players: readonly RtmpPlayer[] = []
   #replay: Uint8Array | undefined
-  #begunAtMs = 0
+  #sentAtMs = Number.NEGATIVE_INFINITY
   #lastMs = 0
   #leadTrackId: number | undefined
   #firstAudioId: number | undefined
@@ -119,7 +122,7 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
   }
 
   flush(): void {
-    if (this.#writer.sizeBytes > 0 && performance.now() - this.#begunAtMs >= BATCH_MS) this.#send()
+    if (this.#writer.sizeBytes > 0 && performance.now() - this.#sentAtMs >= MIN_INTERVAL_MS) this.#send()
   }
 
   end(reason: EndReason): void {
@@ -144,15 +147,14 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
   }
 
   #begin(): void {
-    if (this.#writer.sizeBytes > 0) return
-    this.#begunAtMs = performance.now()
-    this.#timer.refresh()
+    if (this.#writer.sizeBytes === 0) this.#timer.refresh()
   }
 
   #send(): void {
     const writer = this.#writer
     if (writer.sizeBytes === 0 || this.#closed) return
     const nowMs = performance.now()
+    this.#sentAtMs = nowMs
     const { bytes } = writer
     const keyOffset = this.#leadTrackId === undefined ? 0 : writer.keyOffset
     let free = true
