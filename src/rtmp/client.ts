@@ -149,9 +149,9 @@ export class RtmpClient implements MessageHandler, PacedConsumer {
     return this.#sendMessage(CHUNK_STREAM.DATA, MESSAGE.DATA_AMF0, timestampMs, writeAmf0Values(values))
   }
 
-  /** Resolves when the system has taken everything, or the connection is over. */
+  /** Resolves when there is room again for `send`, or the connection is over. */
   async drained(): Promise<void> {
-    if (this.#socket.writableLength === 0 || this.#over) return
+    if (!this.#socket.writableNeedDrain || this.#over) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#socket.once('drain', resolve)
     await Promise.race([promise, this.#closed.promise])
