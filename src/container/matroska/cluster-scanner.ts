@@ -15,6 +15,8 @@ type Cluster = {
   readonly headerBytes: number
   /** Infinite while unknown. */
   readonly end: number
+  /** Where whole things ended when it began: what is left when it turns out to hold nothing. */
+  readonly wholeBefore: number
   timeTicks: number
   blockCount: number
 }
@@ -41,6 +43,8 @@ export class ClusterScanner {
   wholeEnd: number
   /** Behind `wholeEnd` there is something torn. */
   isTorn = false
+  /** Another document follows behind `wholeEnd`. */
+  hasSequel = false
 
   constructor(window: SourceWindow, bodyOffset: number, segmentEnd: number, faults: FaultList) {
     this.#window = window
@@ -130,12 +134,13 @@ export class ClusterScanner {
     const offset = this.#at
     if (this.#cluster !== undefined) this.#closeCluster(offset)
     if (id === E.SEGMENT || id === E.EBML) {
+      this.hasSequel = true
       this.#faults.note('second-segment', offset, 'another Segment follows; only the first one is read')
       return false
     }
     const end = size === UNKNOWN_SIZE ? Number.POSITIVE_INFINITY : offset + length + size
     if (id === E.CLUSTER) {
-      this.#cluster = { offset, headerBytes: length, end, timeTicks: 0, blockCount: 0 }
+      this.#cluster = { offset, headerBytes: length, end, wholeBefore: this.wholeEnd, timeTicks: 0, blockCount: 0 }
       this.#at = offset + length
       return true
     }
@@ -205,6 +210,7 @@ export class ClusterScanner {
     const cluster = this.#cluster
     this.#cluster = undefined
     if (cluster === undefined || cluster.end !== Number.POSITIVE_INFINITY) return
+    if (cluster.blockCount === 0) this.wholeEnd = cluster.wholeBefore
     this.onOpenCluster?.({ offset: cluster.offset, headerBytes: cluster.headerBytes, end })
   }
 
@@ -254,16 +260,16 @@ export class ClusterScanner {
     return false
   }
 
-  /** The end before something torn, with the Cluster it stands in where no whole block is. */
+  /** The end before something torn, with the Cluster it stands in where no whole block is, and with garbage before that. */
   #tear(): false {
     const cluster = this.#cluster
-    const offset = cluster !== undefined && cluster.blockCount === 0 ? cluster.offset : this.#at
-    if (!this.isTorn)
-      this.#faults.note('torn-tail', offset, `${this.#window.source.sizeBytes - offset} bytes of a torn tail`)
-    this.isTorn = true
-    this.wholeEnd = offset
-    if (cluster !== undefined && cluster.blockCount > 0) this.#closeCluster(offset)
     this.#cluster = undefined
+    if (cluster?.blockCount === 0) this.wholeEnd = cluster.wholeBefore
+    const tornBytes = this.#window.source.sizeBytes - this.wholeEnd
+    if (!this.isTorn) this.#faults.note('torn-tail', this.wholeEnd, `${tornBytes} bytes of a torn tail`)
+    this.isTorn = true
+    if (cluster?.end !== Number.POSITIVE_INFINITY || cluster.blockCount === 0) return false
+    this.onOpenCluster?.({ offset: cluster.offset, headerBytes: cluster.headerBytes, end: this.wholeEnd })
     return false
   }
 }

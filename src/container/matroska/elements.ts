@@ -56,6 +56,7 @@ export const PIXEL_WIDTH = 0xb0
 export const PIXEL_HEIGHT = 0xba
 export const DISPLAY_WIDTH = 0x54b0
 export const DISPLAY_HEIGHT = 0x54ba
+export const DISPLAY_UNIT = 0x54b2
 export const AUDIO = 0xe1
 export const SAMPLING_FREQUENCY = 0xb5
 export const OUTPUT_SAMPLING_FREQUENCY = 0x78b5

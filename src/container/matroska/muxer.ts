@@ -7,6 +7,7 @@ import { ClusterWriter } from './cluster-writer.ts'
 import type { DocType } from './codec-mapping.ts'
 import { CueIndex } from './cue-index.ts'
 import { completingPatches, type Slots, TIMESTAMP_SCALE_NS, writeHead } from './layout.ts'
+import { TrackExtent } from './track-extent.ts'
 import { TrackTable } from './track-table.ts'
 import { codecDelayNs } from './track-writer.ts'
 
@@ -28,14 +29,8 @@ type Lane = {
   readonly timescale: number
   /** Added to every timestamp and taken off again by readers, ms (CodecDelay). */
   readonly delayMs: number
-  lastDts: number
-  /** The last distance between frames that was no gap, ticks. */
-  stepTicks: number
-  maxPts: number
+  readonly extent: TrackExtent
 }
-
-/** A distance between frames above which it is a gap and no frame's duration, ms. */
-const MAX_STEP_MS = 1000
 
 /**
  * Matroska (RFC 9559) or WebM. Every block is appended at once, to Clusters of at most 1 s whose size is filled in as the
@@ -104,11 +99,8 @@ export class MatroskaMuxer implements Muxer {
       lane.track = frame.track
       if (this.#table.refine(frame.track)) this.#out.patch(this.#table.offset, this.#table.bytes())
     }
-    const { pts, dts } = frame
-    const step = dts - lane.lastDts
-    if (step > 0 && step * 1000 <= MAX_STEP_MS * lane.timescale) lane.stepTicks = step
-    lane.lastDts = dts
-    if (pts > lane.maxPts) lane.maxPts = pts
+    const { pts } = frame
+    lane.extent.add(frame.dts, pts)
     this.#clusters.write(lane.number, lane.isVideo, toMs(pts, lane.timescale) + lane.delayMs, frame)
   }
 
@@ -138,18 +130,14 @@ export class MatroskaMuxer implements Muxer {
       isVideo: track.kind === 'video',
       timescale: track.timescale,
       delayMs: rescale(codecDelayNs(track), TIMESTAMP_SCALE_NS, 1),
-      lastDts: Number.POSITIVE_INFINITY,
-      stepTicks: 0,
-      maxPts: Number.NEGATIVE_INFINITY,
+      extent: new TrackExtent(track.timescale),
     })
   }
 
   /** Up to the end of the last frame shown. */
   #durationMs(): number | undefined {
     let durationMs = 0
-    for (const { maxPts, stepTicks, timescale } of this.#lanes.values()) {
-      if (Number.isFinite(maxPts)) durationMs = Math.max(durationMs, ((maxPts + stepTicks) * 1000) / timescale, 1)
-    }
+    for (const { extent } of this.#lanes.values()) durationMs = Math.max(durationMs, extent.endMs)
     return durationMs === 0 ? undefined : durationMs
   }
 }

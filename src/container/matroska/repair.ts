@@ -1,6 +1,5 @@
-import { toMs } from '../../media/clock.ts'
 import type { EditableFile } from '../../media/ports.ts'
-import type { Progress, RepairReport, Sample } from '../reader.ts'
+import type { Progress, RepairReport } from '../reader.ts'
 import { ClusterScanner, type OpenCluster } from './cluster-scanner.ts'
 import { CueIndex } from './cue-index.ts'
 import { longSize } from './ebml.ts'
@@ -9,6 +8,7 @@ import { type Header, readHeader } from './header.ts'
 import { completingPatches, type Patch, type Slots } from './layout.ts'
 import { sampleMakers, segmentEnd } from './reader.ts'
 import { SourceWindow } from './source-window.ts'
+import { TrackExtent } from './track-extent.ts'
 
 /** Clusters without a size that are mended; a file of ours has one at most. */
 const MAX_OPEN_CLUSTERS = 4096
@@ -30,7 +30,8 @@ export async function repairMatroska(file: EditableFile, onProgress?: Progress):
   if (survey.wholeEnd === undefined) return { ...report, changed: false }
   const lostBytes = survey.isTorn ? file.sizeBytes - survey.wholeEnd : 0
   if (lostBytes > 0) await file.truncate(survey.wholeEnd)
-  const completed = header.slots !== undefined && (await complete(file, header, header.slots, survey, lostBytes > 0))
+  const slots = survey.hasSequel ? undefined : header.slots
+  const completed = slots !== undefined && (await complete(file, header, slots, survey, lostBytes > 0))
   if (lostBytes > 0 && !completed) await file.sync()
   return { ...report, lostBytes, changed: lostBytes > 0 || completed }
 }
@@ -40,6 +41,8 @@ type Survey = {
   /** Undefined when the file ends within its header. */
   readonly wholeEnd: number | undefined
   readonly isTorn: boolean
+  /** Something was joined on: then there is no end to append Cues at. */
+  readonly hasSequel: boolean
   readonly frames: number
   readonly durationMs: number
   readonly cues: CueIndex
@@ -57,7 +60,7 @@ async function surveyOf(
   const cues = new CueIndex()
   const openClusters: OpenCluster[] = []
   const { bodyOffset } = header
-  const nothing = { isTorn: false, frames: 0, durationMs: 0, cues, oldCues: undefined, openClusters }
+  const nothing = { isTorn: false, hasSequel: false, frames: 0, durationMs: 0, cues, oldCues: undefined, openClusters }
   if (bodyOffset === undefined) return { ...nothing, wholeEnd: undefined }
   const window = new SourceWindow(file)
   const makers = sampleMakers(header)
@@ -66,12 +69,18 @@ async function surveyOf(
   scanner.onOpenCluster = (cluster) => {
     if (openClusters.length < MAX_OPEN_CLUSTERS) openClusters.push(cluster)
   }
-  const extent = new Extent()
+  const extents = new Map<number, TrackExtent>()
+  let frames = 0
   for (let blocks = 1; await scanner.next(); blocks++) {
     const { block } = scanner
     const maker = makers.get(block.trackNumber)
     if (maker === undefined) continue
-    for (const sample of await maker.all(block, window, faults)) extent.add(sample)
+    let extent = extents.get(block.trackNumber)
+    if (extent === undefined) extents.set(block.trackNumber, (extent = new TrackExtent(maker.track.timescale)))
+    for (const { pts } of await maker.all(block, window, faults)) {
+      extent.add(pts, pts)
+      frames++
+    }
     if (header.slots !== undefined) {
       const cluster = block.clusterOffset - header.segmentOffset
       const relative = block.offset - block.clusterDataOffset
@@ -80,8 +89,9 @@ async function surveyOf(
     if (blocks % PROGRESS_BLOCKS === 0) onProgress?.(scanner.position, file.sizeBytes)
   }
   onProgress?.(file.sizeBytes, file.sizeBytes)
-  const { wholeEnd, isTorn, cues: oldCues } = scanner
-  return { wholeEnd, isTorn, frames: extent.frames, durationMs: extent.durationMs, cues, oldCues, openClusters }
+  const { wholeEnd, isTorn, hasSequel, cues: oldCues } = scanner
+  const durationMs = Math.round(Math.max(0, ...[...extents.values()].map(({ endMs }) => endMs)))
+  return { wholeEnd, isTorn, hasSequel, frames, durationMs, cues, oldCues, openClusters }
 }
 
 /** The Segment's stated end, unless the file goes on behind it by a mistake of ours. */
@@ -111,7 +121,7 @@ async function complete(
   }
   if (changed) await file.sync()
   const stated = wasCut ? undefined : header.durationMs
-  const durationMs = stated ?? (survey.frames > 0 ? Math.max(1, survey.durationMs) : undefined)
+  const durationMs = stated ?? (survey.frames > 0 ? survey.durationMs : undefined)
   const last = await apply(file, completingPatches(slots, { cuesOffset, durationMs, endOffset: file.sizeBytes }))
   if (last) await file.sync()
   return changed || last
@@ -126,31 +136,4 @@ async function apply(file: EditableFile, patches: readonly Patch[]): Promise<boo
     changed = true
   }
   return changed
-}
-
-/** How far the samples reach. The last frame counts as long as the shortest step of its track was. */
-class Extent {
-  frames = 0
-  readonly #tracks = new Map<number, { lastPts: number; maxPts: number; stepTicks: number; timescale: number }>()
-
-  add({ track, pts }: Sample): void {
-    this.frames++
-    const seen = this.#tracks.get(track.id)
-    if (seen === undefined) {
-      this.#tracks.set(track.id, { lastPts: pts, maxPts: pts, stepTicks: 0, timescale: track.timescale })
-      return
-    }
-    const step = pts - seen.lastPts
-    if (step > 0 && (seen.stepTicks === 0 || step < seen.stepTicks)) seen.stepTicks = step
-    if (pts > seen.maxPts) seen.maxPts = pts
-    seen.lastPts = pts
-  }
-
-  get durationMs(): number {
-    let durationMs = 0
-    for (const { maxPts, stepTicks, timescale } of this.#tracks.values()) {
-      durationMs = Math.max(durationMs, toMs(maxPts + stepTicks, timescale))
-    }
-    return durationMs
-  }
 }

@@ -11,6 +11,7 @@ import { bibliographicLanguage } from './language.ts'
 
 const TRACK_TYPE_VIDEO = 1 // RFC 9559 §5.1.4.1.3
 const TRACK_TYPE_AUDIO = 2 // same
+const DISPLAY_UNIT_ASPECT_RATIO = 3 // §5.1.4.1.28.14
 const OPUS_SEEK_PRE_ROLL_NS = 80_000_000 // RFC 7845 §4.6, RFC 9559 §5.1.4.1.26
 const OPUS_RATE_HZ = 48_000 // RFC 7845 §5.1: pre-skip counts at this rate
 
@@ -48,9 +49,20 @@ function writeVideo(out: EbmlWriter, track: VideoTrack): void {
   // Both are mandatory and not 0 (§5.1.4.1.28.6); they are mended once a frame has told them.
   out.uint(E.PIXEL_WIDTH, track.width || 1).uint(E.PIXEL_HEIGHT, track.height || 1)
   const aspect = sampleAspect(track)
-  if (aspect === undefined || aspect.width === aspect.height) return
-  out.uint(E.DISPLAY_WIDTH, Math.max(1, Math.round((track.width * aspect.width) / aspect.height)))
-  out.uint(E.DISPLAY_HEIGHT, track.height)
+  if (aspect === undefined || aspect.width === aspect.height || track.width === 0) return
+  const width = track.width * aspect.width
+  const height = track.height * aspect.height
+  if (width % aspect.height === 0) {
+    out.uint(E.DISPLAY_WIDTH, width / aspect.height).uint(E.DISPLAY_HEIGHT, track.height)
+    return
+  }
+  const divisor = greatestDivisor(width, height)
+  out.uint(E.DISPLAY_WIDTH, width / divisor).uint(E.DISPLAY_HEIGHT, height / divisor)
+  out.uint(E.DISPLAY_UNIT, DISPLAY_UNIT_ASPECT_RATIO)
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b)
 }
 
 function writeAudio(out: EbmlWriter, track: AudioTrack): void {

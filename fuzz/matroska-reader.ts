@@ -1,0 +1,89 @@
+import { TAGS } from '../src/container/matroska/elements.ts'
+import { MatroskaMuxer } from '../src/container/matroska/muxer.ts'
+import { openMatroska } from '../src/container/matroska/reader.ts'
+import { repairMatroska } from '../src/container/matroska/repair.ts'
+import { TapedeckError } from '../src/media/errors.ts'
+import {
+  blockBytes,
+  blockGroup,
+  cluster,
+  foreignFile,
+  info,
+  openCluster,
+  simpleBlock,
+  tracks,
+} from '../test/container/matroska/foreign.ts'
+import { MemoryFile, MemorySink } from '../test/container/matroska/memory-file.ts'
+import { audio, interleaved, realTrack, video } from '../test/container/matroska/tracks.ts'
+import type { FuzzTarget } from './target.ts'
+
+const block = simpleBlock(1, 0, 0x80, [1, 2, 3])
+
+/** A file of ours without the 8 KiB that are kept for late tracks, so that mutations meet something. */
+async function own(isFinished: boolean): Promise<Uint8Array> {
+  const out = new MemorySink()
+  const muxer = new MatroskaMuxer(out, { title: 'a', creationTimeMs: 0 })
+  muxer.start([
+    video,
+    audio,
+    realTrack(3, 'opus', 'opus-stereo'),
+    realTrack(4, 'flac', 'flac'),
+    realTrack(5, 'vp9', 'vp9'),
+  ])
+  for (const frame of interleaved(12, 5)) muxer.write(frame)
+  if (isFinished) await muxer.finish()
+  const bytes = Buffer.from(out.bytes())
+  const reserve = bytes.indexOf(Buffer.of(0xec, 0x01, 0, 0, 0, 0, 0))
+  return Buffer.concat([bytes.subarray(0, reserve), bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x43, 0xb6, 0x75)))])
+}
+
+const ownGrowing = await own(false)
+const ownFinished = await own(true)
+
+async function readAll(bytes: Uint8Array): Promise<void> {
+  const reader = await openMatroska(new MemoryFile(bytes))
+  for await (const { offset, size, pts } of reader.samples()) {
+    if (offset < 0 || size < 0 || offset + size > bytes.length) throw new RangeError('sample outside of its file')
+    if (!Number.isFinite(pts)) throw new RangeError('sample without a time')
+  }
+}
+
+/** Reads a file, repairs it, and reads it again. A repaired file must not need another repair. */
+export const target: FuzzTarget = {
+  name: 'matroska-reader',
+  seeds: () => [
+    ownGrowing,
+    ownFinished,
+    foreignFile([
+      info,
+      tracks(),
+      cluster(0, block),
+      openCluster(9, block, block),
+      (out) => out.binary(TAGS, new Uint8Array(9)),
+    ]),
+    foreignFile([info, tracks(), cluster(0, blockGroup(blockBytes(2, 0, 0x02, [2, 2, 4, 1, 1, 2, 2, 2, 2, 3, 3])))], {
+      sized: true,
+    }),
+    foreignFile([
+      info,
+      tracks(),
+      cluster(0, blockGroup(blockBytes(2, 0, 0x06, [2, 0x82, 0xc1, 1, 1, 2, 2, 2, 2, 3, 3]))),
+    ]),
+    foreignFile([
+      info,
+      tracks(undefined, 0),
+      cluster(0, blockGroup(blockBytes(2, 0, 0x04, [1, 1, 1, 2, 2]), { duration: 9 })),
+    ]),
+  ],
+  async run(input) {
+    try {
+      await readAll(input)
+      const file = new MemoryFile(input.slice())
+      await repairMatroska(file)
+      if ((await repairMatroska(file)).changed) throw new RangeError('repaired twice')
+      await readAll(file.bytes)
+    } catch (error) {
+      if (!(error instanceof TapedeckError)) throw error
+    }
+  },
+}
