@@ -11,7 +11,7 @@ const limits = { maxBufferedBytes: 1000, maxDelayMs: 2000, maxSlowMs: 10_000 }
 const video: VideoTrack = { ...videoTrack(1), config: Uint8Array.of(1, 2, 3) }
 const audio: AudioTrack = { ...audioTrack(2), config: Uint8Array.of(0x11, 0x90) }
 
-function live(tracks: Track[] = [video, audio]) {
+function live(tracks: Track[] = [video, audio], multitrack = false) {
   const stream = new Hub({ takeover: false, maxStreams: 1 }, quiet).publish(
     { room: 'live', participant: 'test' },
     { source: 'embedded' },
@@ -23,7 +23,7 @@ function live(tracks: Track[] = [video, audio]) {
       form: { messageStreamId: 1, chunkSize: 4096 },
       limits,
       logger: quiet,
-      multitrack: false,
+      multitrack,
       onIdle: () => void idle++,
     })
   const write = (track: Track, dts: number, key = track.kind === 'audio', size = 10) =>
@@ -289,5 +289,26 @@ describe('RtmpBroadcast', () => {
       [9, 0, '\x93hvc1'],
       [8, 20, '\x91Opus'],
     ])
+  })
+
+  it('sends further tracks to those who take multitrack, numbered by kind, and the first of each kind to all', () => {
+    const tracks = [video, audio, { ...video, id: 3 }, { ...audio, id: 4 }]
+    const bodies = (multitrack: boolean) => {
+      const { open, write, tick } = live(tracks, multitrack)
+      write(video, 0, true)
+      write(tracks[2], 0, false) // in mid-GOP for who joins now
+      const output = new KeptOutput()
+      open().join(output)
+      write(tracks[2], 40, true)
+      write(tracks[3], 41)
+      tick()
+      return output.messages.slice(1).map(({ type, body }) => `${type} ${body.subarray(0, 7).toString('latin1')}`)
+    }
+    const [avcc, sound, frame] = ['9 \x17\0\0\0\0\x01\x02', '8 \xaf\0\x11\x90', '9 \x17\x01\0\0\0\0\0']
+    expect(bodies(false)).toEqual([avcc, sound, frame])
+    const second = (packetType: string) => [`9 \x96${packetType}avc1\x01`, `8 \x95${packetType}mp4a\x01`]
+    const [video2, audio2] = second('\0')
+    // without a composition time video is CodedFramesX (3), sound always CodedFrames (1)
+    expect(bodies(true)).toEqual([avcc, sound, video2, audio2, frame, second('\x03')[0], second('\x01')[1]])
   })
 })

@@ -21,6 +21,9 @@ const MAX_BATCH_MS = 100
 /** …or at once at this size, bytes. */
 const MAX_BATCH_BYTES = 256 * 1024
 
+/** E-RTMP v2: videoTrackId and audioTrackId are bytes. */
+const MAX_TRACK_ID = 255
+
 /** What a broadcast needs from above. */
 export interface BroadcastOptions {
   readonly form: BatchForm
@@ -48,7 +51,9 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
   #sentAtMs = Number.NEGATIVE_INFINITY
   #lastMs = 0
   #leadTrackId: number | undefined
-  #firstAudioId: number | undefined
+  /** By track id, the E-RTMP track id that it goes out with: the first of each kind is 0, the next 1; -1 stays here. */
+  readonly #trackIds = new Map<number, number>()
+  readonly #count = { video: 0, audio: 0 }
   #live = false
   #closed = false
 
@@ -101,7 +106,7 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
   /** A batch never has frames of two epochs of a track: whoever joins at its keyframe gets the configuration for all of it. */
   track(track: Track): void {
     if (track.kind === 'video') this.#leadTrackId ??= track.id
-    else this.#firstAudioId ??= track.id
+    this.#trackIds.set(track.id, this.#chooseTrackId(track))
     if (!this.#live) return
     this.#send()
     this.#replay = undefined
@@ -139,11 +144,16 @@ export class RtmpBroadcast implements Subscriber, PlayerHost {
     this.#options.onIdle()
   }
 
-  /** The E-RTMP track id that `track` goes out with; -1 for one that does not. */
-  readonly #trackIdOf = (track: Track): number => {
-    const first = track.id === this.#leadTrackId || track.id === this.#firstAudioId
-    const trackId = first ? 0 : this.#options.multitrack && track.id < 256 ? track.id : -1
-    return track.kind === 'audio' && trackId >= 0 && !audioTagHolds(track, trackId) ? -1 : trackId
+  readonly #trackIdOf = (track: Track): number => this.#trackIds.get(track.id) ?? -1
+
+  #chooseTrackId(track: Track): number {
+    const known = this.#trackIds.get(track.id)
+    if (known !== undefined) return known
+    const trackId = this.#count[track.kind]
+    const carried = trackId === 0 || (this.#options.multitrack && trackId <= MAX_TRACK_ID)
+    if (!carried || (track.kind === 'audio' && !audioTagHolds(track, trackId))) return -1
+    this.#count[track.kind]++
+    return trackId
   }
 
   #begin(): void {
