@@ -14,7 +14,7 @@ export const simpleBlock =
   (out) =>
     out.binary(E.SIMPLE_BLOCK, blockBytes(track, relative, flags, payload))
 
-/** With Void and CRC-32 in between, as any element may have them. */
+/** With Void and CRC-32 in between, which may stand in each element. */
 export const blockGroup =
   (block: Uint8Array, options: { reference?: boolean; duration?: number } = {}): Piece =>
   (out) =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CueIndex } from '../../../src/container/matroska/cue-index.ts'
-import { childrenOf, elementsOf, readUint } from '../../../src/container/matroska/ebml.ts'
+import { childrenOf, elementsOf, readSize, readUint } from '../../../src/container/matroska/ebml.ts'
 import * as E from '../../../src/container/matroska/elements.ts'
 import { MatroskaMuxer } from '../../../src/container/matroska/muxer.ts'
 import { Frame } from '../../../src/media/frame.ts'
@@ -13,13 +13,16 @@ const HOURS = 12
 class CountingSink implements ByteSink {
   position = 0
   readonly tail: Uint8Array[] = []
+  readonly patches = new Map<number, Uint8Array>()
   keeps = false
 
   write(bytes: Uint8Array): void {
     this.position += bytes.length
     if (this.keeps) this.tail.push(bytes.slice())
   }
-  patch(): void {}
+  patch(offset: number, bytes: Uint8Array): void {
+    if (this.keeps) this.patches.set(offset, bytes.slice())
+  }
   sync(): void {}
   async drain(): Promise<void> {}
 }
@@ -71,6 +74,30 @@ describe('a recording of 12 hours', () => {
     const times = cuesIn(out.tail)
     expect(times.length).toBe(HOURS * 3600)
     expect(times.at(-1)).toBe((HOURS * 3600 - 1) * 1000)
+  })
+})
+
+describe('a file of more than 4 GiB', () => {
+  it('states its size and its positions in full', async () => {
+    const out = new CountingSink()
+    const muxer = new MatroskaMuxer(out)
+    muxer.start([video])
+    const picture = new Uint8Array(64 * 1024 * 1024)
+    for (let i = 0; i < 70; i++) muxer.write(new Frame(video, i * 1000, i * 1000, true, picture))
+    const mediaEnd = out.position
+    expect(mediaEnd).toBeGreaterThan(2 ** 32)
+    out.keeps = true
+    await muxer.finish()
+    const sizes = [...out.patches.values()].filter((bytes) => bytes.length === 8).map((bytes) => readSize(bytes, 0, 8))
+    const [, segmentSize] = sizes
+    expect(segmentSize).toBeGreaterThan(mediaEnd)
+    expect(segmentSize).toBeLessThan(out.position)
+    const [cues] = elementsOf(Buffer.concat(out.tail), 0, 'cues')
+    const [point] = elementsOf(cues.data.subarray(-31), 0, 'point')
+    const [, positions] = childrenOf(point, 'point')
+    const [, clusterPosition] = childrenOf(positions, 'positions')
+    expect(mediaEnd - readUint(clusterPosition)).toBeGreaterThan(picture.length)
+    expect(mediaEnd - readUint(clusterPosition)).toBeLessThan(picture.length + 200)
   })
 })
 
