@@ -1,7 +1,7 @@
 const FIRST_PAGE_BYTES = 512
 const MAX_PAGE_BYTES = 64 * 1024
-/** The longest varint of a safe integer: 53 bits in groups of seven. */
-const MAX_VARINT_BYTES = 8
+/** The longest varint that can be: 64 bits in groups of seven. */
+const MAX_VARINT_BYTES = 10
 const TWO_31 = 2 ** 31
 
 /**
