@@ -1,7 +1,7 @@
 import { TapedeckError } from '../media/errors.ts'
 
-/** Where a setting came from, from strongest to weakest. */
-export type ConfigSource = 'flag' | 'environment' | 'file'
+/** Where a setting came from. `code`: from a program that embeds the server. */
+export type ConfigSource = 'flag' | 'environment' | 'file' | 'code'
 
 /** One setting that cannot be used. */
 export interface ConfigIssue {

@@ -246,6 +246,8 @@ export const settingsSchema = z.object({
 
 /** All settings of a server, complete and checked. */
 export type Settings = z.output<typeof settingsSchema>
+/** Settings as text and numbers, each with a default: what `serverSettings` takes. */
+export type ServerOptions = z.input<typeof settingsSchema>
 /** The name of a setting as code and the config file say it: `recordDir`. */
 export type SettingName = keyof Settings
 

@@ -3,7 +3,15 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, type ConfigIssue, type ConfigSource } from './error.ts'
 import { nearest } from './nearest.ts'
-import { allOptions, environmentName, kebab, type Option, type Settings, settingsSchema } from './options.ts'
+import {
+  allOptions,
+  environmentName,
+  kebab,
+  type Option,
+  type ServerOptions,
+  type Settings,
+  settingsSchema,
+} from './options.ts'
 
 /** Largest config file that is read, bytes. */
 const MAX_FILE_BYTES = 1024 * 1024
@@ -51,9 +59,24 @@ export function readSettings(inputs: ConfigInputs): Settings {
   return settings
 }
 
-/** Every option of `settingsSchema` as it is when nobody says anything. */
-export function defaultSettings(): Settings {
-  return settingsSchema.parse({})
+/**
+ * Settings as a program gives them, completed with the defaults: `serverSettings({ rtmp: '*:1935', recordDir: '/srv' })`.
+ * @throws ConfigError naming every setting that cannot be used
+ */
+export function serverSettings(options: ServerOptions = {}): Settings {
+  const issues: ConfigIssue[] = []
+  const names: readonly string[] = allOptions.map(({ name }) => name)
+  for (const [name, value] of Object.entries(options)) {
+    const option = allOptions.find((candidate) => candidate.name === name)
+    const result = option === undefined || value === undefined ? undefined : parseValue(option, 'code', value)
+    const problem = option === undefined ? unknownName(nearest(name, names), '"', '"') : undefined
+    if (problem !== undefined) issues.push({ option: name, source: 'code', problem })
+    else if (result?.ok === false) issues.push({ option: name, source: 'code', problem: result.problem })
+  }
+  if (issues.length > 0) throw new ConfigError(issues)
+  const settings = settingsSchema.parse(options)
+  checkTogether(settings)
+  return settings
 }
 
 type Parsed = { readonly ok: true; readonly input: unknown } | { readonly ok: false; readonly problem: string }
@@ -61,7 +84,7 @@ type Parsed = { readonly ok: true; readonly input: unknown } | { readonly ok: fa
 /** Flags and variables are text, so a number or a switch may be meant; the first reading that fits counts. */
 function parseValue(option: Option, source: ConfigSource, value: unknown): Parsed {
   let problem = ''
-  for (const input of source === 'file' || typeof value !== 'string' ? [value] : readings(value)) {
+  for (const input of source === 'file' || source === 'code' || typeof value !== 'string' ? [value] : readings(value)) {
     const result = option.schema.safeParse(input)
     if (result.success) return { ok: true, input }
     problem ||= result.error.issues[0]?.message ?? ''

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { allOptions, ConfigError, defaultSettings, environmentName, readSettings } from '../../src/config.ts'
+import { allOptions, ConfigError, environmentName, readSettings, serverSettings } from '../../src/config.ts'
 
 let directory: string
 beforeEach(() => {
@@ -30,7 +30,7 @@ function problem(act: () => unknown): string {
 
 describe('defaults', () => {
   it('record everything, listen on this machine alone', () => {
-    expect(defaultSettings()).toMatchObject({
+    expect(serverSettings()).toMatchObject({
       rtmp: { host: '127.0.0.1', port: 1935 },
       http: { host: '127.0.0.1', port: 8080 },
       recordAll: true,
@@ -53,7 +53,7 @@ describe('defaults', () => {
         environment: { [environmentName(option.name)]: option.defaultText },
         directory,
       })
-      expect(again[option.name], option.name).toEqual(defaultSettings()[option.name])
+      expect(again[option.name], option.name).toEqual(serverSettings()[option.name])
     }
   })
 })

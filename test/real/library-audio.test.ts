@@ -35,6 +35,7 @@ describe('lossless, made here', () => {
   it.each([
     ['wav', 48_000, 2],
     ['wav', 8000, 1],
+    ['wav', 48_000, 6],
     ['flac', 48_000, 2],
     ['flac', 44_100, 1],
     ['flac', 11_025, 2],

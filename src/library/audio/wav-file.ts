@@ -1,9 +1,16 @@
+import { ByteWriter } from '../../media/bytes.ts'
 import type { OutputFile } from '../../storage/ports.ts'
 import type { PcmFormat, PcmSink } from './pcm-format.ts'
 
-/** RIFF header, a chunk with room for ds64, fmt and the data chunk's header, bytes. */
-const HEADER_BYTES = 12 + 36 + 24 + 8
 const MAX_32 = 0xffffffff
+const WAVE_FORMAT_PCM = 1 // mmreg.h
+const WAVE_FORMAT_EXTENSIBLE = 0xfffe // mmreg.h
+const PCM_BYTES = 16 // of the fmt chunk
+const EXTENSIBLE_BYTES = 40
+/** KSDATAFORMAT_SUBTYPE_PCM as it lies in the file. */
+const PCM_SUBFORMAT = Uint8Array.of(1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71)
+/** dwChannelMask by the number of channels: the usual speakers. */
+const SPEAKERS: Readonly<Record<number, number>> = { 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3f, 7: 0x13f, 8: 0x63f }
 
 /**
  * A WAV file of 16-bit sound. Its sizes are patched in with every second of sound, so it is valid while it grows; beyond
@@ -56,30 +63,34 @@ export class WavFile implements PcmSink {
   }
 }
 
-/** The first 80 bytes of a WAV with `dataBytes` of sound. Data of an odd length cannot be: samples have two bytes. */
+/** The header of a WAV with `dataBytes` of sound; more than two channels come with their speakers named. */
 export function wavHeader({ sampleRateHz, channels }: PcmFormat, dataBytes: number): Uint8Array {
-  const out = Buffer.alloc(HEADER_BYTES)
-  const riffBytes = HEADER_BYTES - 8 + dataBytes
+  const formatBytes = channels > 2 ? EXTENSIBLE_BYTES : PCM_BYTES
+  const headerBytes = 12 + 36 + 8 + formatBytes + 8
+  const riffBytes = headerBytes - 8 + dataBytes
   const large = riffBytes > MAX_32
-  out.write(large ? 'RF64' : 'RIFF', 0)
-  out.writeUInt32LE(large ? MAX_32 : riffBytes, 4)
-  out.write('WAVE', 8)
-  out.write(large ? 'ds64' : 'JUNK', 12)
-  out.writeUInt32LE(28, 16)
-  if (large) {
-    out.writeBigUInt64LE(BigInt(riffBytes), 20)
-    out.writeBigUInt64LE(BigInt(dataBytes), 28)
-    out.writeBigUInt64LE(BigInt(dataBytes / (2 * channels)), 36)
-  }
-  out.write('fmt ', 48)
-  out.writeUInt32LE(16, 52)
-  out.writeUInt16LE(1, 56) // WAVE_FORMAT_PCM
-  out.writeUInt16LE(channels, 58)
-  out.writeUInt32LE(sampleRateHz, 60)
-  out.writeUInt32LE(sampleRateHz * channels * 2, 64)
-  out.writeUInt16LE(channels * 2, 68)
-  out.writeUInt16LE(16, 70)
-  out.write('data', 72)
-  out.writeUInt32LE(large ? MAX_32 : dataBytes, 76)
-  return out
+  const out = new ByteWriter(headerBytes)
+  out
+    .ascii(large ? 'RF64' : 'RIFF')
+    .u32le(large ? MAX_32 : riffBytes)
+    .ascii('WAVE')
+  out.ascii(large ? 'ds64' : 'JUNK').u32le(28)
+  if (large) u64le(u64le(u64le(out, riffBytes), dataBytes), dataBytes / (2 * channels)).zero(4)
+  else out.zero(28)
+  out.ascii('fmt ').u32le(formatBytes)
+  out.u16le(channels > 2 ? WAVE_FORMAT_EXTENSIBLE : WAVE_FORMAT_PCM).u16le(channels)
+  out.u32le(sampleRateHz).u32le(sampleRateHz * channels * 2)
+  out.u16le(channels * 2).u16le(16)
+  if (channels > 2)
+    out
+      .u16le(22)
+      .u16le(16)
+      .u32le(SPEAKERS[channels] ?? 0)
+      .put(PCM_SUBFORMAT)
+  out.ascii('data').u32le(large ? MAX_32 : dataBytes)
+  return out.done()
+}
+
+function u64le(out: ByteWriter, value: number): ByteWriter {
+  return out.u32le(value % 2 ** 32).u32le(Math.floor(value / 2 ** 32))
 }
