@@ -1,7 +1,8 @@
 import { type AmfValue, writeAmf0Values } from '../src/container/flv/amf0.ts'
 import { chunkMessage } from '../src/rtmp/chunk-writer.ts'
 import type { RtmpHandlers } from '../src/rtmp/handlers.ts'
-import { ServerSession, type SessionHost } from '../src/rtmp/server-session.ts'
+import { ServerSession } from '../src/rtmp/server-session.ts'
+import type { SessionHost } from '../src/rtmp/session-host.ts'
 import type { FuzzTarget } from './target.ts'
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }

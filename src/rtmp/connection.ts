@@ -5,7 +5,8 @@ import { RtmpTimeoutError } from './errors.ts'
 import type { PublishEnd, RtmpHandlers, RtmpPeer } from './handlers.ts'
 import { ServerHandshake } from './handshake.ts'
 import type { Appetite, PacedConsumer } from './read-pacer.ts'
-import { ServerSession, type SessionHost, type SessionOptions } from './server-session.ts'
+import { ServerSession, type SessionOptions } from './server-session.ts'
+import type { SessionHost } from './session-host.ts'
 import { USER_CONTROL } from './wire.ts'
 
 /** Between pings, ms. */

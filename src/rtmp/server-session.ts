@@ -1,27 +1,18 @@
 import type { AmfValue } from '../container/flv/amf0.ts'
 import type { Block } from '../media/block.ts'
 import { MalformedError } from '../media/errors.ts'
-import type { Logger } from '../media/ports.ts'
 import { answeredCapabilities, takesMultitrack } from './capabilities.ts'
 import { type Command, member, printable, textMember } from './command.ts'
-import type { PublishEnd, RtmpHandlers, RtmpPeer } from './handlers.ts'
+import type { PublishEnd, RtmpHandlers } from './handlers.ts'
 import { type MessageHandler, MessageLink } from './message-link.ts'
-import type { Outlet } from './player-output.ts'
 import { ServerStreams } from './server-streams.ts'
+import type { SessionHost } from './session-host.ts'
 import { explain, information } from './status.ts'
 import { appName } from './stream-name.ts'
 import { MESSAGE, OWN_WINDOW_BYTES } from './wire.ts'
 
 /** Limit type of SetPeerBandwidth, §5.4.5. */
 const DYNAMIC_LIMIT = 2
-
-/** What a session needs of its connection. */
-export interface SessionHost extends Outlet {
-  readonly peer: RtmpPeer
-  readonly logger: Logger
-  /** Nothing is received until `work` is done; a rejection ends the connection. */
-  suspend(work: Promise<void>): void
-}
 
 /** Settings of all sessions of a server. */
 export interface SessionOptions {
