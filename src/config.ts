@@ -1,5 +1,4 @@
-export { ConfigError, type ConfigIssue, type ConfigSource } from './config/error.ts'
-export { nearest } from './config/nearest.ts'
+export { ConfigError, type ConfigIssue } from './config/error.ts'
 export {
   allOptions,
   environmentName,
@@ -10,14 +9,7 @@ export {
   type Settings,
 } from './config/options.ts'
 export { auditPath, signingSecret, statePath } from './config/places.ts'
-export { type ConfigInputs, readSettings, serverSettings } from './config/read.ts'
+export { readSettings, serverSettings } from './config/read.ts'
 export { recorderSettings } from './config/recorder-settings.ts'
-export { readTlsFiles, type TlsFiles } from './config/tls-files.ts'
-export {
-  duration,
-  type Endpoint,
-  formatDuration,
-  formatEndpoint,
-  parseDuration,
-  parseEndpoint,
-} from './config/values.ts'
+export { readTlsFiles } from './config/tls-files.ts'
+export { type Endpoint, formatDuration, formatEndpoint, parseDuration } from './config/values.ts'

@@ -55,6 +55,8 @@ export class VideoRecorder {
   readonly #timeline: Timeline
   #video: Track | undefined
   #audio: Track | undefined
+  /** As the media brought it along. */
+  #audioConfig: Uint8Array | undefined
   #begun = false
   #skipped = 0
 
@@ -107,7 +109,9 @@ export class VideoRecorder {
     const { audio, video } = this.#options
     if (audio === undefined) throw new MisuseError(`${this.path}: sound, but open() was told of no audio`)
     const fed = feedAudio(audio.codec, data)
-    const track = this.#audioTrack(fed.config)
+    this.#audioConfig ??= fed.config
+    if (video !== undefined && !this.#begun) return this.#skip() // the picture comes first, as track and in time
+    const track = this.#audioTrack()
     if (track === undefined) return this.#skip()
     let [dts] = ticks(times, track.timescale)
     let kept = false
@@ -171,7 +175,7 @@ export class VideoRecorder {
       const known = config ?? video.config
       if (known.length === 0 && !SELF_DESCRIBING.has(video.codec)) return undefined
       this.#video = this.#trackOf(this.#muxer.addVideoTrack({ ...video, config: known }))
-      if (audio !== undefined) this.#audioTrack(undefined)
+      if (audio !== undefined) this.#audioTrack()
     } else if (config !== undefined && Buffer.compare(config, this.#video.config) !== 0) {
       this.#muxer.reconfigure(this.#video.id, config)
       this.#video = this.#trackOf(this.#video.id)
@@ -179,10 +183,10 @@ export class VideoRecorder {
     return this.#video
   }
 
-  #audioTrack(config: Uint8Array | undefined): Track | undefined {
+  #audioTrack(): Track | undefined {
     const { audio } = this.#options
     if (audio === undefined || this.#audio !== undefined) return this.#audio
-    const known = config ?? audio.config
+    const known = this.#audioConfig ?? audio.config
     if (known.length === 0 && !SELF_DESCRIBING.has(audio.codec)) return undefined
     this.#audio = this.#trackOf(this.#muxer.addAudioTrack({ ...audio, config: known }))
     return this.#audio
