@@ -4,7 +4,7 @@ import { canHold, createMuxer, extensionOf, formatOfPath } from '../container/fo
 import type { Format } from '../container/reader.ts'
 import type { StreamAddress } from '../live/stream.ts'
 import { LimitError } from '../media/errors.ts'
-import type { Track } from '../media/track.ts'
+import type { Track, VideoTrack } from '../media/track.ts'
 import { FileExistsError } from '../storage/errors.ts'
 import type { OutputFile } from '../storage/ports.ts'
 import { pathWithin } from './naming.ts'
@@ -92,8 +92,13 @@ function nameOf(
     ...request.address,
     startedAtMs: request.recordingStartedAtMs,
     codec: (video ?? request.tracks[0])?.codec ?? 'none',
-    resolution: video === undefined ? 'audio' : `${video.width}x${video.height}`,
+    resolution: resolutionOf(video),
     part: request.index,
   })
   return { directory: services.config.dir, stem, extension }
+}
+
+function resolutionOf(video: VideoTrack | undefined): string {
+  if (video === undefined) return 'audio'
+  return video.width === 0 ? 'unknown' : `${video.width}x${video.height}`
 }

@@ -3,18 +3,16 @@ import type { StreamAddress } from '../live/stream.ts'
 import { rescale } from '../media/clock.ts'
 import type { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
-import { type Gap, Lane } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { LaneSet } from './lane-set.ts'
 import type { Part } from './part.ts'
 import { createPart, formatFor } from './part-creation.ts'
 import { type PartReason, Segmenter } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
-import { Tally } from './tally.ts'
 import { US_PER_S } from './track-clock.ts'
 
 /** Above this backlog of a file nothing more is written into it, bytes: the storage's own high-water mark and one fragment. */
 const HIGH_WATER_BYTES = 12 * 1024 * 1024
-/** A track that is so far behind the others is not waited for, µs of media. */
-const STALE_US = 10 * US_PER_S
 /** How long a part may wait for tracks that have not gone over to the next one, ms. */
 const CLOSING_WAIT_MS = 5000
 /** How often it is looked whether the file is still in its place, ms. */
@@ -58,18 +56,16 @@ export class PartSequence {
   readonly #options: PartSequenceOptions
   readonly #owner: PartSequenceOwner
   readonly #segmenter: Segmenter
-  readonly #lanes = new Map<number, Lane>()
   readonly #pendingWork = new Set<Promise<void>>()
   #part: Part | undefined
   #closing: Closing | undefined
   #opening = false
   #nextReason: PartReason = 'start'
   #released = 0
-  #lead: Lane | undefined
   #watching = false
   #watchedAtMs = 0
+  readonly lanes: LaneSet
   readonly parts: Part[] = []
-  readonly gaps = new Tally<Gap>()
   /** Frames that no part could take: video that had lost its keyframe. */
   leftOutFrames = 0
 
@@ -77,6 +73,7 @@ export class PartSequence {
     this.#services = services
     this.#options = options
     this.#owner = owner
+    this.lanes = new LaneSet(services.config.gapMs)
     const { maxSizeMb, maxDurationMs } = services.config
     this.#segmenter = new Segmenter({
       maxBytes: maxSizeMb === undefined ? undefined : maxSizeMb * 1_000_000,
@@ -84,25 +81,13 @@ export class PartSequence {
     })
   }
 
-  get lanes(): readonly Lane[] {
-    return [...this.#lanes.values()]
-  }
-  get current(): Part | undefined {
-    return this.#part
-  }
   get backlogBytes(): number {
     return (this.#part?.backlogBytes ?? 0) + (this.#closing?.part.backlogBytes ?? 0)
-  }
-  /** How far the recording has come, µs: the last frame that was written. */
-  get frontUs(): number {
-    let front = 0
-    for (const { lastUs } of this.#lanes.values()) front = Math.max(front, lastUs ?? 0)
-    return front
   }
 
   /** Tracks that are known to come, for the header of the first part. */
   expect(tracks: readonly Track[]): void {
-    for (const track of tracks) this.#laneOf(track)
+    for (const track of tracks) this.lanes.of(track)
   }
 
   /** False when `frame` was not taken and has to wait for `onReady`. Times are the recording's. */
@@ -110,14 +95,14 @@ export class PartSequence {
     if (this.#opening) return false
     const part = this.#part
     if (part !== undefined && part.backlogBytes >= HIGH_WATER_BYTES) return false
-    const lane = this.#lanes.get(frame.track.id) ?? this.#laneOf(frame.track)
+    const lane = this.lanes.of(frame.track)
     if (part === undefined || lane.part !== part || lane.track !== frame.track) {
       const route = this.#route(lane, frame)
       if (route !== 'write') {
         if (route === 'drop') this.leftOutFrames++
         return route === 'drop'
       }
-    } else if (frame.key && this.#segmenter.armed && this.#mayCut(lane)) {
+    } else if (frame.key && this.#segmenter.armed && this.lanes.mayCut(lane)) {
       const reason = this.#segmenter.cut(frame, part)
       if (reason !== undefined) {
         this.#open(frame, reason)
@@ -139,14 +124,14 @@ export class PartSequence {
 
   /** Called twice a second. */
   tick(nowMs: number): void {
-    const front = this.frontUs
+    const front = this.lanes.frontUs
     const closing = this.#closing
     if (closing !== undefined && nowMs - closing.sinceMs > CLOSING_WAIT_MS) this.#endClosing()
     this.#closing?.part.tick(front)
     const part = this.#part
     if (part === undefined) return
     part.tick(front)
-    this.#chooseLead()
+    this.lanes.chooseLead(part)
     this.#watchPlace(part, nowMs)
     if (part.warnedOverdue || !this.#segmenter.isOverdue(part, front)) return
     part.warnedOverdue = true
@@ -184,7 +169,7 @@ export class PartSequence {
     this.#endClosing()
     if (this.#part !== undefined) this.#finish(this.#part)
     this.#part = undefined
-    for (const lane of this.#lanes.values()) lane.part = undefined
+    this.lanes.leave()
   }
 
   /** Finishes what is open; resolves when all parts have come to their end, however it went. */
@@ -210,15 +195,6 @@ export class PartSequence {
     }
   }
 
-  #laneOf(track: Track): Lane {
-    let lane = this.#lanes.get(track.id)
-    if (lane === undefined) {
-      lane = new Lane(track, this.#services.config.gapMs, this.gaps)
-      this.#lanes.set(track.id, lane)
-    }
-    return lane
-  }
-
   /** The slow way, for a track that is not in the current part, or not in this configuration. */
   #route(lane: Lane, frame: Frame): 'write' | 'wait' | 'drop' {
     const part = this.#part
@@ -236,7 +212,7 @@ export class PartSequence {
     }
     lane.track = frame.track
     lane.move(part, frame)
-    if (frame.track.kind === 'video') this.#lead ??= lane
+    if (frame.track.kind === 'video') this.lanes.lead ??= lane
     this.#settleClosing()
     return 'write'
   }
@@ -262,37 +238,10 @@ export class PartSequence {
     return true
   }
 
-  #mayCut(lane: Lane): boolean {
-    return this.#lead === undefined || lane === this.#lead
-  }
-
-  /** Parts begin at keyframes of the first video track that is alive; where none is, anywhere. */
-  #chooseLead(): void {
-    const oldestUs = this.frontUs - STALE_US
-    this.#lead = undefined
-    for (const lane of this.#lanes.values()) {
-      if (lane.track.kind !== 'video' || lane.part !== this.#part) continue
-      if (lane.lastUs !== undefined && lane.lastUs < oldestUs) continue
-      this.#lead = lane
-      return
-    }
-  }
-
-  /** Tracks for the header of a part that begins with `frame`: those that are alive. */
-  #tracksWith(frame: Frame): Track[] {
-    const oldestUs = this.frontUs - STALE_US
-    const tracks: Track[] = []
-    for (const lane of this.#lanes.values()) {
-      if (lane.track.id === frame.track.id) tracks.push(frame.track)
-      else if (lane.lastUs === undefined || lane.lastUs >= oldestUs) tracks.push(lane.track)
-    }
-    return tracks
-  }
-
   #open(frame: Frame, reason: PartReason): void {
     this.#opening = true
     const released = this.#released
-    const tracks = this.#tracksWith(frame)
+    const tracks = this.lanes.tracksWith(frame)
     const boundaryUs = rescale(frame.dts, frame.track.timescale, US_PER_S)
     const { recordingId, address, title, path, format, startedAtMs } = this.#options
     const opening = createPart(this.#services, {
@@ -326,7 +275,7 @@ export class PartSequence {
     if (this.#part !== undefined) this.#closing = { part: this.#part, boundaryUs, sinceMs: this.#services.now() }
     this.#part = part
     this.#segmenter.begin()
-    this.#lead = undefined
+    this.lanes.lead = undefined
     if (this.parts.length === 0) part.zeroUs = 0
     this.parts.push(part)
     part.listen({ onFailure: (error) => this.#fail(part, error), onDrain: () => this.#owner.onReady() })
@@ -339,22 +288,20 @@ export class PartSequence {
   /** The part before goes when nobody writes into it any more. */
   #settleClosing(): void {
     const closing = this.#closing
-    if (closing === undefined) return
-    for (const lane of this.#lanes.values()) if (lane.part === closing.part) return
-    this.#endClosing()
+    if (closing !== undefined && !this.lanes.uses(closing.part)) this.#endClosing()
   }
 
   #endClosing(): void {
     const closing = this.#closing
     if (closing === undefined) return
     this.#closing = undefined
-    for (const lane of this.#lanes.values()) if (lane.part === closing.part) lane.part = undefined
+    this.lanes.leave(closing.part)
     this.#finish(closing.part)
   }
 
   #finish(part: Part): void {
     if (part.state !== 'open') return
-    part.endUs = Math.max(part.zeroUs ?? 0, this.frontUs)
+    part.endUs = Math.max(part.zeroUs ?? 0, this.lanes.frontUs)
     this.#follow(this.#services.finisher.finish(part))
   }
 

@@ -172,7 +172,7 @@ export class Recorder {
     this.#active.add(recording)
     this.#totals.started++
     this.#tell((listener) => listener.started?.(recording))
-    if (this.#space.isLow) recording.interrupt(this.#space.error)
+    if (this.#space.isLow && !recording.isElsewhere) recording.interrupt(this.#space.error)
     const stream = isStream ? target : this.#options.hub.find(address)
     if (stream !== undefined) recording.attach(stream)
     return recording
@@ -239,12 +239,12 @@ export class Recorder {
     const nowMs = this.#services.now()
     let pendingBytes = 0
     for (const recording of this.#active) {
-      recording.tick(nowMs, this.#space.hasRoom)
+      recording.tick(nowMs, this.#space.hasRoom || recording.isElsewhere)
       pendingBytes += recording.stats().backlogBytes
     }
     void this.#space.poll(pendingBytes).then((isNewlyLow) => {
       if (!isNewlyLow) return
-      for (const recording of this.#active) recording.interrupt(this.#space.error)
+      for (const recording of this.#active) if (!recording.isElsewhere) recording.interrupt(this.#space.error)
     })
     if (nowMs - this.#lastRetryMs >= RETRY_MS && this.#space.hasRoom) {
       this.#lastRetryMs = nowMs

@@ -52,6 +52,8 @@ export class Recording implements Subscriber {
   readonly kind = 'recording'
   readonly id = randomUUID()
   readonly address: StreamAddress
+  /** Its files go to a path of their own, not to the recorder's directory. */
+  readonly isElsewhere: boolean
   /** Wall clock, ms since 1970: when it was asked for. */
   readonly startedAtMs = Date.now()
   /** Resolves when the state is final. Never rejects. */
@@ -70,6 +72,7 @@ export class Recording implements Subscriber {
   constructor(services: RecordingServices, options: RecordingOptions, listener: RecordingListener = {}) {
     const { address, format, path, title } = options
     this.address = address
+    this.isElsewhere = path !== undefined
     this.#services = services
     this.#machine = new StateMachine(this.id, (from, to) => listener.moved?.(this, from, to))
     this.#rate = new RateMeter(services.now())
@@ -181,7 +184,7 @@ export class Recording implements Subscriber {
     const { parts, timeline, outages } = this.#pipeline
     const sums = { videoFrames: 0, audioFrames: 0, bytes: 0, keyframes: 0 }
     let keyframeIntervalMs: number | undefined
-    for (const lane of parts.lanes) {
+    for (const lane of parts.lanes.all) {
       sums[lane.track.kind === 'video' ? 'videoFrames' : 'audioFrames'] += lane.frames
       sums.bytes += lane.bytes
       sums.keyframes += lane.keyframes
@@ -191,11 +194,11 @@ export class Recording implements Subscriber {
       ...sums,
       packets: sums.videoFrames + sums.audioFrames,
       keyframeIntervalMs,
-      durationMs: toMs(parts.frontUs, US_PER_S),
+      durationMs: toMs(parts.lanes.frontUs, US_PER_S),
       bitrateBps: this.#rate.read(sums.bytes, this.#services.now()),
       droppedFrames: this.#pipeline.droppedFrames,
       droppedBytes: this.#pipeline.droppedBytes,
-      gaps: parts.gaps.count,
+      gaps: parts.lanes.gaps.count,
       jumps: timeline.jumps.count,
       outages: outages.tally.count + (outages.isRunning ? 1 : 0),
       queuedFrames: this.#pipeline.queuedFrames,
@@ -220,15 +223,15 @@ export class Recording implements Subscriber {
       frames: packets,
       bytes,
       bitrateBps: bitrateOf(bytes, durationMs),
-      tracks: parts.lanes.map((lane) => trackReport(lane.track, lane, durationMs)),
+      tracks: parts.lanes.all.map((lane) => trackReport(lane.track, lane, durationMs)),
       parts: parts.parts.map(partReport),
-      gaps: parts.gaps.report(),
+      gaps: parts.lanes.gaps.report(),
       jumps: timeline.jumps.report(),
       outages: outages.tally.report(),
       droppedFrames,
       droppedBytes,
       skippedFrames,
-      nudgedFrames: parts.lanes.reduce((sum, lane) => sum + lane.nudgedFrames, timeline.nudgedFrames),
+      nudgedFrames: parts.lanes.all.reduce((sum, lane) => sum + lane.nudgedFrames, timeline.nudgedFrames),
       error: this.#error,
     }
   }
