@@ -21,6 +21,8 @@ import type { MovieTrack, SampleDefaults } from './movie-reader.ts'
 
 /** Samples in one fragment, all tracks together. */
 const MAX_SAMPLES = 1_000_000
+/** The end of time, 136 years: beyond it durations in other timescales would not be safe integers. */
+const MAX_SECONDS = 2 ** 32
 
 /** Samples of one track that lie one behind the other. */
 export interface SampleRun {
@@ -69,6 +71,7 @@ export function readFragment(
       const sums = addUp(run)
       dataEnd = run.dataOffset + sums.bytes
       ticks += sums.ticks
+      if (ticks > MAX_SECONDS * head.track.timescale) throw new MalformedError('traf', `time ${ticks} is out of range`)
       if (run.dataOffset < 0 || dataEnd > fileBytes)
         throw new MalformedError('trun', 'samples beyond the end of the file')
       runs.push(run)

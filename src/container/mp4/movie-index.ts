@@ -59,7 +59,7 @@ export function* movieIndex(facts: IndexFacts, tracks: readonly IndexedTrack[]):
   const heads = full.map((track, i) => trackHead(movie, track, times[i], counts[i]))
   const tags = new ByteWriter()
   writeMovieTags(tags, movie.title)
-  const out = new ByteWriter(64 * 1024)
+  const out = new ByteWriter(4096)
   const moov = beginBox(out, 'moov')
   writeMovieHeader(out, movie)
   const following = heads.reduce((sum, head, i) => sum + head.length + tableBytes(counts[i]), tags.length)

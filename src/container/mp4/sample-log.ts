@@ -6,7 +6,7 @@ const NEW_OFFSET = 4
 /** Low bits of a sample's first varint that hold the flags above; the size stands over them. */
 const FLAGS = 8
 
-/** How long a lone sample is shown: a 25th of a second, as good a guess as any. */
+/** How long a lone sample is shown: a 25th of a second, for want of anything better. */
 const LONE_SAMPLES_PER_SECOND = 25
 
 /**

@@ -71,29 +71,32 @@ function bytesOf(storage: MemoryStorage, out: OutputFile): Uint8Array {
 export class MemoryFile implements EditableFile {
   #bytes: Uint8Array
   readonly acts: string[] = []
+  sizeBytes: number
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Uint8Array.from(bytes)
+    this.sizeBytes = bytes.length
   }
 
   get bytes(): Uint8Array {
-    return this.#bytes
-  }
-  get sizeBytes(): number {
-    return this.#bytes.length
+    return this.#bytes.subarray(0, this.sizeBytes)
   }
   async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#bytes.slice(offset, offset + length)
+    return this.bytes.slice(offset, offset + length)
   }
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    const grown = new Uint8Array(Math.max(this.#bytes.length, offset + bytes.length))
-    grown.set(this.#bytes)
-    grown.set(bytes, offset)
-    this.#bytes = grown
+    const end = offset + bytes.length
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(end + 16_384)
+      grown.set(this.bytes)
+      this.#bytes = grown
+    }
+    this.#bytes.set(bytes, offset)
+    this.sizeBytes = Math.max(this.sizeBytes, end)
     this.acts.push(`write ${bytes.length}`)
   }
   async truncate(sizeBytes: number): Promise<void> {
-    this.#bytes = this.#bytes.slice(0, sizeBytes)
+    this.sizeBytes = sizeBytes
     this.acts.push('truncate')
   }
   async sync(): Promise<void> {
