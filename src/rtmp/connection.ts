@@ -28,6 +28,14 @@ export interface ConnectionOptions extends SessionOptions {
   readonly idleTimeoutMs: number
 }
 
+/** The reader of a connection, as far as the connection steers it. */
+export interface Reading {
+  /** The appetite may have come back. */
+  wake(): void
+  /** Reads what has come by now, as nothing will be read later. */
+  drain(): void
+}
+
 /** What a server wants to know of its connections. */
 export interface ConnectionHooks {
   /** Called once. */
@@ -62,8 +70,8 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
   #lastByteMs = performance.now()
   #lastBusyMs = this.#lastByteMs
   #lastPingMs = this.#lastByteMs
-  /** Called when reading may go on after a handler has answered. */
-  onAppetite: (() => void) | undefined
+  /** Who reads for us. */
+  reading: Reading | undefined
 
   constructor(
     identity: { id: number; address: string; secure: boolean },
@@ -115,6 +123,7 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
   /** From the socket. */
   bytes(bytes: Buffer, length: number): void {
     this.#lastByteMs = performance.now()
+    if (this.#state === 'closing' || this.#state === 'closed') return
     if (this.#suspended) this.#keep(bytes, 0, length)
     else this.#receive(bytes, length)
   }
@@ -151,11 +160,12 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
   /** Ends what goes on here for `reason`, sends what is queued, and closes within a second. Idempotent. */
   close(reason: PublishEnd): void {
     if (this.#state === 'closing' || this.#state === 'closed') return
+    if (reason === 'shutdown') this.reading?.drain()
     this.#state = 'closing'
     this.#session.end(reason)
     this.#backlog = []
     // Data on its way would make the system reset the connection, and our last words be lost: read it and forget it.
-    this.onAppetite?.()
+    this.reading?.wake()
     this.#socket.end()
     this.#destroyLater()
   }
@@ -204,7 +214,6 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
   }
 
   #receive(bytes: Buffer, length: number): void {
-    if (this.#state === 'closing' || this.#state === 'closed') return
     try {
       const from = this.#handshake === undefined ? 0 : this.#shakeHands(this.#handshake, bytes, length)
       const to = this.#session.link.receive(bytes, from, length)
@@ -242,8 +251,8 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
     const backlog = this.#backlog
     this.#backlog = []
     this.#backlogBytes = 0
-    for (const bytes of backlog) this.bytes(bytes, bytes.length)
-    this.onAppetite?.()
+    for (const bytes of backlog) this.bytes(bytes, bytes.length) // may suspend again, and then keeps the rest
+    this.reading?.wake()
   }
 
   #fail(error: unknown): void {

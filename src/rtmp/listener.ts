@@ -174,11 +174,15 @@ export class RtmpListener {
 
   #connect(socket: Socket, address: string, sourceOf: (consumer: ByteConsumer) => ByteSource): void {
     if (socket.destroyed) return
+    if (this.#closing !== undefined) {
+      socket.destroy()
+      return
+    }
     const identity = { id: ++this.#lastId, address, secure: this.#options.tls !== undefined }
     const connection = new RtmpConnection(identity, socket, this.#handlers, this.#connectionOptions, this.#logger, this)
     this.#connections.add(connection)
     const reader: PacedReader = this.#pacer.reader(connection)
-    connection.onAppetite = () => reader.wake()
+    connection.reading = reader
     reader.attach(sourceOf(reader))
   }
 

@@ -4,6 +4,8 @@ import { type ByteConsumer, type ByteSource, onEnd } from './byte-source.ts'
 
 /** One for all connections: it is emptied before the next read. Larger reads gain nothing (measured). */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+/** Somebody is at it: a poll from within, of this or another connection, would overwrite what is being read. */
+let bufferInUse = false
 /** Reads in one `poll`, so that one fast publisher does not keep the others waiting. */
 const MAX_READS_PER_POLL = 4
 
@@ -66,19 +68,29 @@ class PolledSource implements ByteSource {
 
   /** For the socket: its buffer has `length` bytes. False stops it from reading. */
   flowed(length: number): boolean {
-    this.#consumer.bytes(READ_BUFFER, length)
+    this.#deliver(length)
     return this.#flowing
   }
 
   poll(): void {
+    if (bufferInUse) return
     this.#polling = true
     for (let reads = 0; reads < MAX_READS_PER_POLL && this.#polling && !this.#socket.destroyed; reads++) {
       const length = this.#read()
       if (length <= 0) break
-      this.#consumer.bytes(READ_BUFFER, length)
+      this.#deliver(length)
       if (length < READ_BUFFER.length) break
     }
     this.#polling = false
+  }
+
+  #deliver(length: number): void {
+    bufferInUse = true
+    try {
+      this.#consumer.bytes(READ_BUFFER, length)
+    } finally {
+      bufferInUse = false
+    }
   }
 
   /** -1 when nothing is there. */

@@ -96,6 +96,11 @@ export class PacedReader implements ByteConsumer {
     if (this.#mode === 'waiting' && this.#consumer.appetite === 'now') this.#flow('flowing')
   }
 
+  /** Takes what has come by now, unless the consumer is held. */
+  drain(): void {
+    if (this.#mode === 'waiting' && this.#consumer.appetite !== 'nothing') this.#source?.poll()
+  }
+
   /** For the pacer. */
   tick(nowMs: number): void {
     if (nowMs < this.#dueMs) return

@@ -166,6 +166,19 @@ describe('publish and play', () => {
     await until(stream, 'media', () => stream.media_.length === total)
   })
 
+  it('reads at shutdown what has come by then', async () => {
+    const publisher = await client('live/a')
+    await publisher.publish()
+    const stream = await relay.stream('live/a')
+    publisher.send(9, 0, pattern(1000))
+    await until(stream, 'media', () => stream.media_.length === 1)
+    // paced now: what comes next would be read only after 100 ms
+    for (let i = 1; i <= 20; i++) publisher.send(9, i, pattern(1000))
+    await new Promise((resolve) => setImmediate(resolve))
+    await listener.close(2000)
+    expect([stream.media_.length, stream.ended]).toEqual([21, 'shutdown'])
+  })
+
   it('ends everything at shutdown', async () => {
     const publisher = await client('live/a')
     await publisher.publish()
