@@ -1,12 +1,14 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isKeyframe } from '../../src/codec/keyframe.ts'
 import { repairMp4 } from '../../src/container/mp4/repair.ts'
 import { Frame } from '../../src/media/frame.ts'
+import type { AudioTrack, VideoTrack } from '../../src/media/track.ts'
 import { DiskStorage } from '../../src/storage/disk.ts'
 import { inTimescale, type Media, mediaOf, record } from '../container/mp4/remux.ts'
-import { complaints, madeMedia, type ProbedPacket, packetsOf, probe } from '../peers/ffmpeg.ts'
+import { complaints, ffmpeg, madeMedia, type ProbedPacket, packetsOf, probe } from '../peers/ffmpeg.ts'
 
 const SECONDS = 4
 const PICTURE = `-f lavfi -i testsrc2=size=320x180:rate=30 -t ${SECONDS} -pix_fmt yuv420p -g 30`
@@ -122,6 +124,55 @@ test('milliseconds, as RTMP has them, with a late start and a pause', async () =
     expect(times.map((list) => list.map(({ dts, pts }) => [centi(dts), centi(pts)]))).toEqual(
       expected.map((list) => list.map(({ dts, pts }) => [dts, pts])),
     )
+    expect(await complaints(path)).toBe('')
+  }
+})
+
+test.each([
+  ['pcm-s16le', 's16le', 4],
+  ['pcm-alaw', 'alaw', 2],
+  ['pcm-mulaw', 'mulaw', 2],
+] as const)('%s decodes to what it was', async (codec, format, bytesPerSample) => {
+  const raw = readFileSync(await madeMedia(`mp4-${format}.raw`, `${SOUND} -f ${format}`))
+  const track: AudioTrack = {
+    ...{ id: 1, epoch: 0, timescale: 48_000, kind: 'audio', codec, config: new Uint8Array(0) },
+    ...{ sampleRateHz: 48_000, channels: 2 },
+  }
+  const frames: Frame[] = []
+  for (let at = 0; at < raw.length; at += 960 * bytesPerSample) {
+    const dts = at / bytesPerSample
+    frames.push(new Frame(track, dts, dts, true, raw.subarray(at, at + 960 * bytesPerSample)))
+  }
+  const files = await recordings({ tracks: [track], frames }, codec)
+  for (const path of Object.values(files)) {
+    const decoded = join(directory, `${codec}.decoded`)
+    expect(await ffmpeg('-guess_layout_max', '0', '-i', path, '-f', format, '-c', 'copy', decoded)).toBe('')
+    expect(readFileSync(decoded).equals(raw), path).toBe(true)
+  }
+})
+
+test('vp8, whose size is in its keyframes', async () => {
+  const ivf = readFileSync(
+    await madeMedia('mp4-vp8.ivf', `${PICTURE} -c:v libvpx -deadline realtime -cpu-used 8 -auto-alt-ref 0 -f ivf`),
+  )
+  const track: VideoTrack = {
+    ...{ id: 1, epoch: 0, timescale: 1000, kind: 'video', codec: 'vp8', config: new Uint8Array(0) },
+    ...{ width: 0, height: 0 },
+  }
+  const frames: Frame[] = []
+  for (let at = 32; at < ivf.length; ) {
+    const data = ivf.subarray(at + 12, at + 12 + ivf.readUInt32LE(at))
+    const dts = Math.round((frames.length * 1000) / 30)
+    frames.push(new Frame(track, dts, dts, isKeyframe(track, data), data))
+    at += 12 + data.length
+  }
+  const files = await recordings({ tracks: [track], frames }, 'vp8')
+  for (const path of Object.values(files)) {
+    const packets = await packetsOf(path)
+    expect(packets.map(({ dts, size }) => [centi(dts), size])).toEqual(
+      frames.map(({ dts, data }) => [dts, data.length]),
+    )
+    expect((await probe(path)).streams).toMatchObject([{ codec_name: 'vp8', width: 320, height: 180 }])
     expect(await complaints(path)).toBe('')
   }
 })

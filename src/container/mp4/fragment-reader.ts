@@ -21,8 +21,8 @@ import type { MovieTrack, SampleDefaults } from './movie-reader.ts'
 
 /** Samples in one fragment, all tracks together. */
 const MAX_SAMPLES = 1_000_000
-/** The end of time, 136 years: beyond it durations in other timescales would not be safe integers. */
-const MAX_SECONDS = 2 ** 32
+/** The end of time, 17 years: beyond it durations in the finest movie timescale would not be safe integers. */
+const MAX_SECONDS = 2 ** 29
 
 /** Samples of one track that lie one behind the other. */
 export interface SampleRun {

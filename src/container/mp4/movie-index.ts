@@ -13,8 +13,8 @@ import {
 import type { SampleLog } from './sample-log.ts'
 import { countTables, type TableCounts, tableBytes, tablePieces } from './sample-tables.ts'
 
-/** The finest movie timescale; finer than any clock of sound, and 12 h of it fit 53 bits a million times over. */
-const MAX_MOVIE_TIMESCALE = 1_000_000
+/** The finest movie timescale: 44.1 and 48 kHz have theirs below, and 17 years of it are a safe integer. */
+const MAX_MOVIE_TIMESCALE = 10_000_000
 const FALLBACK_TIMESCALE = 1000
 
 /** A track and all its samples. */

@@ -101,6 +101,17 @@ describe('what goes in comes out', () => {
   })
 })
 
+test('tracks of any clocks keep their distance to the tick, however late they start', async () => {
+  const clocks: AudioTrack[] = [44_100, 48_000, 1000].map((timescale, i) => ({ ...audio, id: i + 1, timescale }))
+  const { muxer, bytes } = await recording(clocks)
+  const frames = clocks.flatMap((track, i) => [0, 1, 2].map((n) => frame(track, 1001 + i * 77 + n * 1024)))
+  for (const next of frames) muxer.write(next)
+  muxer.flush()
+  expect((await readAll(bytes())).samples).toEqual(asRead(frames))
+  await muxer.finish()
+  expect((await readAll(bytes())).samples).toEqual(asRead(frames))
+})
+
 describe('the growing file', () => {
   test('has no header before there is a frame, and nothing is left of a recording without any', async () => {
     const { muxer, bytes } = await recording([video])
