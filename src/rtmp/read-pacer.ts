@@ -16,6 +16,9 @@ const GATHER_MS = 100
 /** More than this in one interval, bytes: whoever sends so fast is read as data comes, so that TCP never waits for us. */
 const FAST_BYTES = 256 * 1024
 
+/** Of one last reading; a publisher that sends on and on is cut off somewhere. */
+const MAX_DRAIN_POLLS = 16
+
 /** Reads many connections, each no more often than it needs. One timer for all of them, and none when nothing waits. */
 export class ReadPacer {
   readonly #liveReadMs: number
@@ -98,7 +101,11 @@ export class PacedReader implements ByteConsumer {
 
   /** Takes what has come by now, unless the consumer is held. */
   drain(): void {
-    if (this.#mode === 'waiting' && this.#consumer.appetite !== 'nothing') this.#source?.poll()
+    for (let polls = 0; polls < MAX_DRAIN_POLLS; polls++) {
+      const before = this.#gotBytes
+      if (this.#mode === 'waiting' && this.#consumer.appetite !== 'nothing') this.#source?.poll()
+      if (this.#gotBytes === before) return
+    }
   }
 
   /** For the pacer. */

@@ -172,9 +172,11 @@ describe('publish and play', () => {
     const stream = await relay.stream('live/a')
     publisher.send(9, 0, pattern(1000))
     await until(stream, 'media', () => stream.media_.length === 1)
-    // paced now: what comes next would be read only after 100 ms
+    stream.held = true
     for (let i = 1; i <= 20; i++) publisher.send(9, i, pattern(1000))
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, 50)) // over loopback, into the system's buffer
+    expect(stream.media_.length).toBe(1)
+    stream.held = false
     await listener.close(2000)
     expect([stream.media_.length, stream.ended]).toEqual([21, 'shutdown'])
   })
