@@ -90,8 +90,18 @@ export class PartSequence {
     for (const track of tracks) this.lanes.of(track)
   }
 
-  /** False when `frame` was not taken and has to wait for `onReady`. Times are the recording's. */
+  /** False when `frame` was not taken and has to wait for `onReady`. Times are the recording's. Never throws. */
   write(frame: Frame): boolean {
+    try {
+      return this.#write(frame)
+    } catch (error) {
+      // of a muxer: the frame is lost, and the part ends here
+      this.#fail(this.lanes.of(frame.track).part ?? this.#part, asError(error))
+      return true
+    }
+  }
+
+  #write(frame: Frame): boolean {
     if (this.#opening) return false
     const part = this.#part
     if (part !== undefined && part.backlogBytes >= HIGH_WATER_BYTES) return false
@@ -109,11 +119,7 @@ export class PartSequence {
         return false
       }
     }
-    try {
-      lane.write(frame)
-    } catch (error) {
-      this.#fail(lane.part, error instanceof Error ? error : new Error(String(error)))
-    }
+    lane.write(frame)
     return true
   }
 
@@ -127,10 +133,15 @@ export class PartSequence {
     const front = this.lanes.frontUs
     const closing = this.#closing
     if (closing !== undefined && nowMs - closing.sinceMs > CLOSING_WAIT_MS) this.#endClosing()
-    this.#closing?.part.tick(front)
+    for (const part of [this.#closing?.part, this.#part]) {
+      try {
+        part?.tick(front)
+      } catch (error) {
+        this.#fail(part, asError(error))
+      }
+    }
     const part = this.#part
     if (part === undefined) return
-    part.tick(front)
     this.lanes.chooseLead(part)
     this.#watchPlace(part, nowMs)
     if (part.warnedOverdue || !this.#segmenter.isOverdue(part, front)) return
@@ -259,7 +270,7 @@ export class PartSequence {
       (error: unknown) => {
         if (released !== this.#released) return
         this.release('resume')
-        this.#owner.onFailure(error instanceof Error ? error : new Error(String(error)))
+        this.#owner.onFailure(asError(error))
       },
     )
     this.#follow(opening)
@@ -305,19 +316,31 @@ export class PartSequence {
     this.#follow(this.#services.finisher.finish(part))
   }
 
-  /** `finish` and `discard` wait for `work`, which never fails. */
+  /** `finish` and `discard` wait for `work`. */
   #follow(work: Promise<void>): void {
-    const done = work.finally(() => this.#pendingWork.delete(done))
+    const done = work
+      .catch((error: unknown) =>
+        this.#services.logger.error({ err: error, ...this.#options.address }, 'recorder failed'),
+      )
+      .finally(() => this.#pendingWork.delete(done))
     this.#pendingWork.add(done)
   }
 
   #fail(part: Part | undefined, error: Error): void {
-    if (part === undefined || part.state !== 'open') return
-    part.fault ??= error
-    if (part === this.#closing?.part) this.#endClosing()
-    else if (part === this.#part) {
-      this.release('resume')
-      this.#owner.onFailure(error)
+    if (part !== undefined) {
+      if (part.state !== 'open') return
+      part.fault ??= error
+      if (part === this.#closing?.part) {
+        this.#endClosing()
+        return
+      }
     }
+    if (part !== this.#part) return
+    this.release('resume')
+    this.#owner.onFailure(error)
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { formatOfPath } from '../container/formats.ts'
 import type { Format } from '../container/reader.ts'
 import type { Hub } from '../live/hub.ts'
@@ -21,6 +22,8 @@ import type { RecordingState } from './state-machine.ts'
 
 /** How often recordings are looked after, ms: half of what a crash may cost. */
 const TICK_MS = 500
+/** How long the start waits for a disk to say what is free, ms. */
+const FIRST_POLL_MS = 2000
 /** How often files that could not be finished are tried again, ms. */
 const RETRY_MS = 10_000
 
@@ -139,7 +142,7 @@ export class Recorder {
 
   /** Begins to follow the hub. Files that a crash left are repaired beside it: see `recovered`. */
   async start(): Promise<void> {
-    await this.#space.poll(0)
+    await Promise.race([this.#space.poll(0), delay(FIRST_POLL_MS, undefined, { ref: false })])
     this.#unlisten = this.#options.hub.listen({ started: (stream) => this.#started(stream) })
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
     this.#lastStatsMs = this.#lastRetryMs = this.#services.now()

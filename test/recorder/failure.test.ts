@@ -205,3 +205,36 @@ describe('a file', () => {
     await rig.recorder.stop({ deadlineMs: 1000 })
   })
 })
+
+describe('media that a container cannot describe', () => {
+  it.each(['mp4', 'flv', 'mkv'] as const)('costs %s what lies between, never the stream', async (format) => {
+    const rig = await Rig.start({ format })
+    const source = new Source()
+    const stream = rig.publish()
+    write(stream, source.av(0, 1000))
+    await rig.line(/^recording$/)
+    const broken = { ...h264, epoch: 1, config: new Uint8Array([9, 9, 9]) }
+    stream.track(broken)
+    for (let ms = 1000; ms < 3000; ms += 1000) {
+      write(stream, source.av(ms, ms + 1000, broken))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const again = { ...h264, epoch: 2 }
+    stream.track(again)
+    expect(stream.recordingCount).toBe(1)
+    const before = source.count
+    for (let ms = 3000; rig.recorder.recordings[0].stats().packets < 400; ms += 1000) {
+      write(stream, source.av(ms, ms + 1000, again))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    const [recording] = rig.recorder.recordings
+    await rig.finish(stream)
+    const { parts, state } = recording.report()
+    expect(state).toBe('completed')
+    const contents = await Promise.all(parts.map(({ path }) => rig.read(path)))
+    const written = serials(...contents)
+    expect(written.slice(0, 75)).toEqual(upTo(75))
+    expect(written.some((serial) => serial >= before)).toBe(true)
+    await rig.recorder.stop({ deadlineMs: 1000 })
+  })
+})
