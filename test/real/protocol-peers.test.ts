@@ -1,14 +1,14 @@
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { RtmpClient } from '../../src/rtmp/client.ts'
 import { RtmpListener } from '../../src/rtmp/listener.ts'
-import { LogLines, Relay, type RelayedStream, until } from '../rtmp/relay.ts'
+import { LogLines, Relay, RelayedStream, until } from '../rtmp/relay.ts'
 
 const run = promisify(execFile)
 let directory: string
@@ -155,6 +155,48 @@ describe('ffmpeg', () => {
     const tags = tagsOf(await readFile(target))
     expect(tags.audio.length).toBeGreaterThan(100)
     expect(tags.video.length).toBeGreaterThan(90)
+  })
+})
+
+describe('nginx-rtmp', () => {
+  it('is played by our client, and published to', async () => {
+    const any = 25_000 + (process.pid % 5000)
+    const config = join(directory, 'nginx.conf')
+    await writeFile(
+      config,
+      `daemon off; master_process off; error_log ${directory}/nginx.log; pid ${directory}/nginx.pid;
+       load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+       events {} rtmp { server { listen 127.0.0.1:${any}; application live { live on; } } }`,
+    )
+    const nginx = spawn('nginx', ['-c', config, '-p', directory], { stdio: 'ignore' })
+    const exited = once(nginx, 'exit')
+    const url = `rtmp://127.0.0.1:${any}/live/x`
+    const publisher = await retry(() => RtmpClient.connect(url))
+    await publisher.publish()
+    const player = await RtmpClient.connect(url)
+    const got = new RelayedStream({
+      peer: { id: 0, address: '', secure: false, agent: '', disconnect: () => undefined },
+      app: 'live',
+      name: 'x',
+      query: new URLSearchParams(),
+    })
+    await player.play(got)
+    const flv = await readFile(source)
+    for (let at = 13; at + 11 <= flv.length; ) {
+      const end = at + 11 + flv.readUIntBE(at + 1, 3)
+      const type = flv[at] & 0x1f
+      if (type === 8 || type === 9) publisher.send(type, flv.readUIntBE(at + 4, 3), flv.subarray(at + 11, end))
+      at = end + 4
+      await publisher.drained()
+    }
+    const sent = tagsOf(flv)
+    await until(got, 'media', () => received(got).audio.length >= sent.audio.length - 1)
+    expect(follows(received(got).audio.slice(2), sent.audio)).toBe(true)
+    expect(follows(received(got).video.slice(2), sent.video)).toBe(true)
+    await publisher.close()
+    await player.close()
+    nginx.kill()
+    await exited
   })
 })
 
