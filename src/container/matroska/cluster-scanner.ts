@@ -7,8 +7,8 @@ import type { SourceWindow } from './source-window.ts'
 /** Children of one BlockGroup that are looked at. */
 const MAX_GROUP_CHILDREN = 64
 
-/** A Cluster whose size the file does not state. */
-export type OpenCluster = { readonly offset: number; readonly headerBytes: number; readonly end: number }
+/** A Cluster that really ends at `end`, while the file states no size of it, or another. */
+export type MisstatedCluster = { readonly offset: number; readonly headerBytes: number; readonly end: number }
 
 type Cluster = {
   readonly offset: number
@@ -33,10 +33,12 @@ export class ClusterScanner {
   readonly #ahead = new ElementHeader()
   #at: number
   #cluster: Cluster | undefined
+  /** The last one that was through where it states; a cut may yet fall into it, at garbage near its end. */
+  #sound: Cluster | undefined
   /** The block that `next` found; overwritten by the following `next`. */
   readonly block = new MatroskaBlock()
-  /** Called as each Cluster of unknown size is through. */
-  onOpenCluster: ((cluster: OpenCluster) => void) | undefined
+  /** Called as each Cluster is through whose size is not stated, or wrongly. */
+  onMisstated: ((cluster: MisstatedCluster) => void) | undefined
   /** Where the last Cues begin and end that stand behind Clusters. */
   cues: { readonly offset: number; readonly end: number } | undefined
   /** Where the last whole thing ends; final once `next` was false. */
@@ -132,7 +134,11 @@ export class ClusterScanner {
   /** Takes in the head of a child of the Segment. False at the end of what can be read. */
   #topLevel(id: number, size: number, length: number): boolean {
     const offset = this.#at
-    if (this.#cluster !== undefined) this.#closeCluster(offset)
+    const stated = this.#cluster?.end ?? Number.POSITIVE_INFINITY
+    if (stated !== Number.POSITIVE_INFINITY) {
+      this.#faults.note('bad-size', offset, `a Cluster ends here and not, as it states, at ${stated}`)
+    }
+    this.#closeCluster(offset)
     if (id === E.SEGMENT || id === E.EBML) {
       this.hasSequel = true
       this.#faults.note('second-segment', offset, 'another Segment follows; only the first one is read')
@@ -209,9 +215,15 @@ export class ClusterScanner {
   #closeCluster(end: number): void {
     const cluster = this.#cluster
     this.#cluster = undefined
-    if (cluster === undefined || cluster.end !== Number.POSITIVE_INFINITY) return
-    if (cluster.blockCount === 0) this.wholeEnd = cluster.wholeBefore
-    this.onOpenCluster?.({ offset: cluster.offset, headerBytes: cluster.headerBytes, end })
+    if (cluster === undefined) return
+    // Without a block, and not whole by its size either, it is worth nothing: a cut takes it along.
+    const isVoid = cluster.blockCount === 0 && (cluster.end !== end || this.wholeEnd < end)
+    if (isVoid) this.wholeEnd = cluster.wholeBefore
+    if (cluster.end === end) {
+      if (!isVoid) this.#sound = cluster
+      return
+    }
+    this.onMisstated?.({ offset: cluster.offset, headerBytes: cluster.headerBytes, end })
   }
 
   /** Behind garbage: goes to the end of its Cluster where that is sound, else to the next Cluster or Cues. False when there is nothing more. */
@@ -222,7 +234,7 @@ export class ClusterScanner {
     const next = isSound ? end : await this.#search(from + 1)
     if (next === undefined) return false
     this.#faults.note('garbage', from, `${next - from} bytes that are no Matroska were passed over`)
-    this.#closeCluster(from)
+    this.#closeCluster(isSound ? next : from)
     this.#at = next
     return true
   }
@@ -250,26 +262,27 @@ export class ClusterScanner {
   /** The regular end: of the file or of the Segment. */
   #end(fileEnd: number): boolean {
     const cluster = this.#cluster
-    if (cluster !== undefined && cluster.end === Number.POSITIVE_INFINITY && cluster.blockCount === 0)
-      return this.#tear()
-    const isShort = this.#segmentEnd > fileEnd && this.#segmentEnd !== Number.POSITIVE_INFINITY
-    if (isShort || (cluster !== undefined && cluster.end !== Number.POSITIVE_INFINITY && cluster.end > this.#at)) {
-      this.#faults.note('torn-tail', this.#at, 'the file ends before its stated end')
+    if (cluster?.blockCount === 0) return this.#tear()
+    const statedEnd = cluster === undefined || cluster.end === Number.POSITIVE_INFINITY ? this.#segmentEnd : cluster.end
+    if (statedEnd !== Number.POSITIVE_INFINITY && statedEnd > fileEnd) {
+      this.#faults.note('torn-tail', this.#at, `the file ends before ${statedEnd}, its stated end`)
     }
-    if (cluster !== undefined) this.#closeCluster(this.#at)
+    this.#closeCluster(this.#at)
     return false
   }
 
   /** The end before something torn, with the Cluster it stands in where no whole block is, and with garbage before that. */
   #tear(): false {
-    const cluster = this.#cluster
-    this.#cluster = undefined
-    if (cluster?.blockCount === 0) this.wholeEnd = cluster.wholeBefore
+    const isEmpty = this.#cluster?.blockCount === 0
+    if (isEmpty) this.wholeEnd = this.#cluster?.wholeBefore ?? this.wholeEnd
     const tornBytes = this.#window.source.sizeBytes - this.wholeEnd
-    if (!this.isTorn) this.#faults.note('torn-tail', this.wholeEnd, `${tornBytes} bytes of a torn tail`)
+    this.#faults.note('torn-tail', this.wholeEnd, `${tornBytes} bytes of a torn tail`)
     this.isTorn = true
-    if (cluster?.end !== Number.POSITIVE_INFINITY || cluster.blockCount === 0) return false
-    this.onOpenCluster?.({ offset: cluster.offset, headerBytes: cluster.headerBytes, end: this.wholeEnd })
+    if (isEmpty) this.#cluster = undefined
+    this.#closeCluster(this.wholeEnd)
+    const sound = this.#sound
+    if (sound === undefined || sound.end <= this.wholeEnd) return false
+    this.onMisstated?.({ offset: sound.offset, headerBytes: sound.headerBytes, end: this.wholeEnd })
     return false
   }
 }

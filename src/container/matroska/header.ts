@@ -113,7 +113,7 @@ class HeaderReading {
       segmentOffset: this.#segmentOffset,
       segmentSize: this.#segmentSize,
       timestampScaleNs,
-      durationMs: info?.duration === undefined ? undefined : (info.duration * timestampScaleNs) / 1e6,
+      durationMs: info?.duration === undefined ? undefined : info.duration * (timestampScaleNs / 1e6),
       title: info?.title,
       tracks: this.#tracks === undefined ? [] : this.#readTracks(this.#tracks, timescaleOf(timestampScaleNs)),
       bodyOffset: this.#bodyOffset,

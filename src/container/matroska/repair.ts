@@ -1,6 +1,6 @@
 import type { EditableFile } from '../../media/ports.ts'
 import type { Progress, RepairReport } from '../reader.ts'
-import { ClusterScanner, type OpenCluster } from './cluster-scanner.ts'
+import { ClusterScanner, type MisstatedCluster } from './cluster-scanner.ts'
 import { CueIndex } from './cue-index.ts'
 import { longSize } from './ebml.ts'
 import { FaultList } from './fault-list.ts'
@@ -10,8 +10,8 @@ import { sampleMakers, segmentEnd } from './reader.ts'
 import { SourceWindow } from './source-window.ts'
 import { TrackExtent } from './track-extent.ts'
 
-/** Clusters without a size that are mended; a file of ours has one at most. */
-const MAX_OPEN_CLUSTERS = 4096
+/** Clusters without a size, or with a wrong one, that are mended; a file of ours has one at most. */
+const MAX_MISSTATED = 4096
 /** Blocks between two calls of `onProgress`. */
 const PROGRESS_BLOCKS = 4096
 
@@ -19,7 +19,9 @@ const PROGRESS_BLOCKS = 4096
  * Makes a torn file whole, in place: cuts what is torn at its end and, in a file of ours, states the size of its last
  * Cluster, appends Cues, and fills in Duration, SeekHead and the Segment's size. Of a foreign file only the torn end is cut.
  *
- * Each step leaves the file playable, and a repair that was interrupted may be run again. A whole file is not touched.
+ * Each step leaves the file playable, and a repair that was interrupted may be run again. A whole file is not touched,
+ * and so a second repair of a torn one changes nothing. Damage in the middle is passed over and left as it is (fault
+ * `garbage`): there a second repair may see it otherwise, since where the file ends has moved.
  * @throws MalformedError when it is no Matroska, or its header is broken
  */
 export async function repairMatroska(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
@@ -48,7 +50,7 @@ type Survey = {
   readonly cues: CueIndex
   /** Whole Cues that are there already, behind the last Cluster. */
   readonly oldCues: { readonly offset: number; readonly end: number } | undefined
-  readonly openClusters: readonly OpenCluster[]
+  readonly misstated: readonly MisstatedCluster[]
 }
 
 async function surveyOf(
@@ -58,16 +60,16 @@ async function surveyOf(
   onProgress: Progress | undefined,
 ): Promise<Survey> {
   const cues = new CueIndex()
-  const openClusters: OpenCluster[] = []
+  const misstated: MisstatedCluster[] = []
   const { bodyOffset } = header
-  const nothing = { isTorn: false, hasSequel: false, frames: 0, durationMs: 0, cues, oldCues: undefined, openClusters }
+  const nothing = { isTorn: false, hasSequel: false, frames: 0, durationMs: 0, cues, oldCues: undefined, misstated }
   if (bodyOffset === undefined) return { ...nothing, wholeEnd: undefined }
   const window = new SourceWindow(file)
   const makers = sampleMakers(header)
   const end = statedEnd(header, file.sizeBytes)
   const scanner = new ClusterScanner(window, bodyOffset, end, faults)
-  scanner.onOpenCluster = (cluster) => {
-    if (openClusters.length < MAX_OPEN_CLUSTERS) openClusters.push(cluster)
+  scanner.onMisstated = (cluster) => {
+    if (misstated.length < MAX_MISSTATED) misstated.push(cluster)
   }
   const extents = new Map<number, TrackExtent>()
   let frames = 0
@@ -91,7 +93,7 @@ async function surveyOf(
   onProgress?.(file.sizeBytes, file.sizeBytes)
   const { wholeEnd, isTorn, hasSequel, cues: oldCues } = scanner
   const durationMs = Math.round(Math.max(0, ...[...extents.values()].map(({ endMs }) => endMs)))
-  return { wholeEnd, isTorn, hasSequel, frames, durationMs, cues, oldCues, openClusters }
+  return { wholeEnd, isTorn, hasSequel, frames, durationMs, cues, oldCues, misstated }
 }
 
 /** The Segment's stated end, unless the file goes on behind it by a mistake of ours. */
@@ -108,8 +110,8 @@ async function complete(
   survey: Survey,
   wasCut: boolean,
 ): Promise<boolean> {
-  const patches: Patch[] = survey.openClusters
-    .filter(({ headerBytes }) => headerBytes === 12)
+  const patches: Patch[] = survey.misstated
+    .filter(({ offset, headerBytes }) => headerBytes === 12 && offset + headerBytes <= file.sizeBytes)
     .map(({ offset, headerBytes, end }) => ({ offset: offset + 4, bytes: longSize(end - offset - headerBytes) }))
   let changed = await apply(file, patches)
   const { oldCues, cues } = survey
@@ -120,7 +122,9 @@ async function complete(
     changed = true
   }
   if (changed) await file.sync()
-  const stated = wasCut ? undefined : header.durationMs
+  // The Duration was written for what is there now, unless media went since.
+  const isStillTrue = !wasCut && (oldCues !== undefined || segmentEnd(header) === file.sizeBytes)
+  const stated = isStillTrue ? header.durationMs : undefined
   const durationMs = stated ?? (survey.frames > 0 ? survey.durationMs : undefined)
   const last = await apply(file, completingPatches(slots, { cuesOffset, durationMs, endOffset: file.sizeBytes }))
   if (last) await file.sync()
