@@ -4,7 +4,7 @@ import type { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import { type ByteConsumer, type ByteSource, StreamSource } from './byte-source.ts'
 import { type ConnectionOptions, RtmpConnection } from './connection.ts'
-import { AddressRate, QuietLog } from './connection-limits.ts'
+import { AddressRate, QuietLog, type Refusal } from './connection-limits.ts'
 import type { RtmpHandlers } from './handlers.ts'
 import { takeOver } from './polled-source.ts'
 import { type PacedReader, ReadPacer } from './read-pacer.ts'
@@ -167,7 +167,7 @@ export class RtmpListener {
     return true
   }
 
-  #refuse(reason: string): void {
+  #refuse(reason: Refusal): void {
     this.#refused++
     this.#quiet.note(reason, performance.now())
   }
