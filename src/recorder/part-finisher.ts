@@ -1,3 +1,4 @@
+import { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { Audit } from './audit.ts'
@@ -130,8 +131,13 @@ export class PartFinisher {
         this.#closed(part)
         return true
       }
-      logger.debug({ err: error, path: part.path }, 'file stays unfinished for now; it plays as it is')
-      return false
+      if (error instanceof TapedeckError && error.fault === 'host') {
+        logger.debug({ err: error, path: part.path }, 'file stays unfinished for now; it plays as it is')
+        return false
+      }
+      this.#unfinished.delete(part)
+      logger.error({ err: error, path: part.path }, 'file cannot be mended now; the next start tries again')
+      return true
     }
   }
 
@@ -141,5 +147,5 @@ export class PartFinisher {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'TD_FILE_MISSING'
+  return error instanceof TapedeckError && error.code === 'TD_FILE_MISSING'
 }

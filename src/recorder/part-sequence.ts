@@ -123,11 +123,6 @@ export class PartSequence {
     return true
   }
 
-  /** The next possible place begins a new part. */
-  demandPart(reason: PartReason): void {
-    this.#segmenter.demand(reason)
-  }
-
   /** Called twice a second. */
   tick(nowMs: number): void {
     const front = this.lanes.frontUs

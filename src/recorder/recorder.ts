@@ -252,6 +252,7 @@ export class Recorder {
     if (nowMs - this.#lastRetryMs >= RETRY_MS && this.#space.hasRoom) {
       this.#lastRetryMs = nowMs
       void this.#services.finisher.retry()
+      if (this.#recovery.isIncomplete) void this.#recovery.run()
     }
     const { statsIntervalMs } = this.#options.config
     if (statsIntervalMs > 0 && nowMs - this.#lastStatsMs >= statsIntervalMs) {

@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
+import { OpenFileRegister } from '../../src/recorder/open-file-register.ts'
 import { isProcessOf } from '../../src/recorder/process-life.ts'
+import { Recovery } from '../../src/recorder/recovery.ts'
 import type { JournalEntry } from '../../src/state/journal.ts'
 import { SqliteJournal } from '../../src/state/sqlite-journal.ts'
+import { storageError } from '../../src/storage/errors.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
 import { Rig, Source, write } from './rig.ts'
 
@@ -72,6 +75,36 @@ describe('recovery', () => {
       '/rec/noise.mp4': 'failed',
     })
     await rig.recorder.stop({ deadlineMs: 1000 })
+  })
+
+  it('tries again what the machine did not let it do, and says so once', async () => {
+    const { storage, journal, lines, audits } = new Rig()
+    const open = storage.open.bind(storage)
+    const busy: typeof open = (path) =>
+      Promise.reject(storageError(path, 'open', Object.assign(new Error(), { code: 'EIO' })))
+    const whole = await recorded('mp4')
+    storage.put('/rec/torn.mp4', whole.subarray(0, whole.length / 2))
+    journal.opened(entry('torn', '/rec/torn.mp4', await deadPid()))
+    const log = (_: object, message: string) => lines.push({ level: 'info', message, fields: {} })
+    const logger = { debug: log, info: log, warn: log, error: log }
+    const recovery = new Recovery({
+      storage,
+      register: new OpenFileRegister(journal, logger),
+      audit: { note: (event, path, details) => audits.push({ event, path, details }) },
+      logger,
+    })
+    storage.open = busy
+    await recovery.run()
+    await recovery.run()
+    expect(recovery.progress).toEqual({ isRunning: false, found: 1, repaired: 0, failed: 1 })
+    expect(recovery.isIncomplete).toBe(true)
+    expect(lines.filter(({ message }) => /tried again/.test(message))).toHaveLength(1)
+    expect(journal.list()).toHaveLength(1)
+    storage.open = open
+    await recovery.run()
+    expect(recovery.progress).toEqual({ isRunning: false, found: 1, repaired: 1, failed: 0 })
+    expect(recovery.isIncomplete).toBe(false)
+    expect(journal.list()).toEqual([])
   })
 
   it('does not touch what is being recorded meanwhile', async () => {
