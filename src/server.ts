@@ -31,7 +31,7 @@ import { DiskStorage } from './storage/disk.ts'
 
 /** What is left of the deadline for connections to end politely, ms. */
 const CONNECTIONS_DEADLINE_MS = 1000
-/** Publishers are read every 100 ms or so: what one sent before it or we stopped is read within this, ms. */
+/** Over TLS, publishers are read every 100 ms: what has come before we stop is read within this, ms. */
 const LAST_READ_MS = 150
 const MB = 1_000_000
 
@@ -143,7 +143,7 @@ export class TapedeckServer {
     this.#phase = 'stopping'
     clearInterval(this.#statsTimer)
     const endsAtMs = performance.now() + deadlineMs
-    if (this.hub.streams.length > 0 && deadlineMs > LAST_READ_MS) await delay(LAST_READ_MS)
+    if (deadlineMs > LAST_READ_MS && this.#listening.some(isPublishedOverTls)) await delay(LAST_READ_MS)
     const closing = this.#listening.map((listening) => {
       listening.up = false
       return listening.listener.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
@@ -232,6 +232,10 @@ export class TapedeckServer {
 
 function pendingOf({ isRunning, found, repaired, failed }: RecoveryProgress): number {
   return isRunning ? Math.max(1, found - repaired - failed) : 0
+}
+
+function isPublishedOverTls({ name, listener }: Listening): boolean {
+  return name === 'rtmps' && listener.stats.publishers > 0
 }
 
 async function listen({ name, endpoint, listener }: Listening): Promise<Endpoint> {

@@ -12,7 +12,7 @@ export class ProgressLine {
     const nowMs = performance.now()
     if (!force && nowMs - this.#drawnAtMs < INTERVAL_MS) return
     this.#drawnAtMs = nowMs
-    const shown = text.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))
+    const shown = text.slice(0, Math.max(20, (process.stderr.columns || 80) - 1))
     process.stderr.write(`\r${shown.padEnd(this.#length)}`)
     this.#length = shown.length
   }

@@ -2,7 +2,8 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, truncate
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CliProcess, cli } from '../peers/cli.ts'
-import { complaints, madeMedia, packetsOf, publish } from '../peers/ffmpeg.ts'
+import { decodingFaults } from '../peers/decoding.ts'
+import { madeMedia, packetsOf, publish } from '../peers/ffmpeg.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
 
 const place = scratch('cli-record')
@@ -44,7 +45,7 @@ describe('record', () => {
       expect(code).toBe(0)
       expect(stdout).toMatch(new RegExp(`copy\\.${format}: 00:00:0[2-5]\\.\\d{3}, `))
       const path = join(place.path, name)
-      expect(await complaints(path)).toBe('')
+      expect(await decodingFaults(path)).toBe('')
       expect(statSync(path).mode & 0o777).toBe(0o600)
       const inspected = JSON.parse((await cli(place.path, ['inspect', '--json', name])).stdout)
       expect(inspected).toMatchObject({ format, finalised: true, faultCount: 0 })
@@ -103,7 +104,7 @@ describe.each(['mp4', 'flv', 'mkv'])('inspect and repair of %s', (format) => {
       expect(report).toMatchObject({ path: torn, ok: true, changed: true })
       expect(report.frames).toBeGreaterThan(20)
       expect(readFileSync(`${torn}.original`).equals(before)).toBe(true)
-      expect(await complaints(torn)).toBe('')
+      expect(await decodingFaults(torn)).toBe('')
 
       const again = await cli(place.path, ['repair', torn, whole])
       expect(again.code).toBe(0)

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { CliProcess } from '../peers/cli.ts'
-import { complaints, madeMedia, publish } from '../peers/ffmpeg.ts'
+import { decodingFaults } from '../peers/decoding.ts'
+import { madeMedia, publish } from '../peers/ffmpeg.ts'
 import { scratch } from '../peers/tapedeck.ts'
 
 const place = scratch('cli-rtmps')
@@ -26,6 +27,6 @@ it('takes RTMPS beside RTMP with a given certificate, and records it', async () 
   const [, path] = await server.says(/"path":"([^"]+\.mp4)"/)
   server.signal('SIGINT')
   expect((await server.ended).code).toBe(0)
-  expect(await complaints(path)).toBe('')
+  expect(await decodingFaults(path)).toBe('')
   expect(server.stderr).toContain('"participant":"secure"')
 })
