@@ -1,20 +1,70 @@
 import { repairContainer } from '../container/formats.ts'
 import type { Progress, RepairReport } from '../container/reader.ts'
-import type { Storage } from '../storage/ports.ts'
+import type { EditableFile } from '../media/ports.ts'
+import type { OpenFile, Storage } from '../storage/ports.ts'
+
+/** What a repair did, and how large the file is now. */
+export interface MendReport extends RepairReport {
+  readonly sizeBytes: number
+}
 
 /**
- * Repairs a file that was left unfinished. When the repair itself fails, for lack of space say, what it had appended is cut
- * off again, so that the file plays as before and can be tried again.
+ * Repairs a file that was left unfinished. When there is no room for what a repair appends, that is cut off again, so that
+ * the file plays as before and can be tried again.
  */
-export async function mendFile(storage: Storage, path: string, onProgress?: Progress): Promise<RepairReport> {
+export async function mendFile(storage: Storage, path: string, onProgress?: Progress): Promise<MendReport> {
   const file = await storage.open(path)
-  const before = file.sizeBytes
+  const cautious = new CautiousFile(file)
   try {
-    return await repairContainer(file, onProgress)
+    const report = await repairContainer(cautious, onProgress)
+    return { ...report, sizeBytes: file.sizeBytes }
   } catch (error) {
-    if (file.sizeBytes > before) await file.truncate(before).catch(() => undefined)
+    await cautious.undoAppend()
     throw error
   } finally {
     await file.close()
+  }
+}
+
+/** Knows up to where a file was media before something was appended, and whether appending failed. */
+class CautiousFile implements EditableFile {
+  readonly #file: OpenFile
+  #mediaEnd: number
+  #appendFailed = false
+
+  constructor(file: OpenFile) {
+    this.#file = file
+    this.#mediaEnd = file.sizeBytes
+  }
+
+  get sizeBytes(): number {
+    return this.#file.sizeBytes
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.#file.read(offset, length)
+  }
+
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#file.write(offset, bytes)
+    } catch (error) {
+      if (offset >= this.#mediaEnd) this.#appendFailed = true
+      throw error
+    }
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await this.#file.truncate(sizeBytes)
+    this.#mediaEnd = Math.min(this.#mediaEnd, sizeBytes)
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync()
+  }
+
+  /** After any other failure everything stays: what was patched already may need what was appended. */
+  async undoAppend(): Promise<void> {
+    if (this.#appendFailed) await this.#file.truncate(this.#mediaEnd).catch(() => undefined)
   }
 }

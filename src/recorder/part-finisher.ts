@@ -119,6 +119,7 @@ export class PartFinisher {
     try {
       const report = await mendFile(storage, part.path)
       part.state = 'repaired'
+      part.finalBytes = report.sizeBytes
       this.#unfinished.delete(part)
       this.#closed(part)
       audit.note('repaired', part.path, { ...report, faults: report.faults.length })
