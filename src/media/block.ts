@@ -1,24 +1,31 @@
 import { MisuseError } from './errors.ts'
+import { PAGE_BYTES, SLAB_BYTES, Slab } from './slab.ts'
 
-/** Smallest block, bytes: about a fifth of a second of 2.5 Mbit/s, so that a hundred streams hold some 6 MB. */
+/** The usual block, bytes: about a fifth of a second of 2.5 Mbit/s, so that a hundred streams hold some 6 MB. */
 export const BLOCK_BYTES = 64 * 1024
-/** Idle blocks kept for reuse, bytes in all; what is over goes to the garbage collector. */
-const MAX_IDLE_BYTES = 32 * 1024 * 1024
+/** For headers and other small things, bytes. */
+export const SMALL_BLOCK_BYTES = PAGE_BYTES
+/** Slabs that nobody uses are kept up to this, bytes; what is over goes to the garbage collector. */
+const MAX_IDLE_BYTES = 8 * 1024 * 1024
 
 /**
  * A reused piece of memory that holds media while somebody needs it.
  *
  * Who acquires a block holds it; every further holder says `retain` and each says `release` once. With the last release
- * the memory is used for other media, so a view into it is dead from then on. A block never released is merely garbage.
+ * the memory is used for other media, so a view into it is dead from then on. A block never released is merely lost room.
  */
 export class Block {
   readonly bytes: Buffer
-  readonly #pool: BlockPool
+  readonly #giveBack: ((block: Block) => void) | undefined
+  readonly slab: Slab | undefined
+  readonly firstPage: number
   #holders = 1
 
-  constructor(pool: BlockPool, bytes: Buffer) {
-    this.#pool = pool
+  constructor(bytes: Buffer, slab?: Slab, firstPage = 0, giveBack?: (block: Block) => void) {
     this.bytes = bytes
+    this.slab = slab
+    this.firstPage = firstPage
+    this.#giveBack = giveBack
   }
 
   get holders(): number {
@@ -33,43 +40,48 @@ export class Block {
   /** @throws MisuseError when nobody holds it: a second release of the same hold would give live media away */
   release(): void {
     if (this.#holders <= 0) throw new MisuseError('block: released more often than retained')
-    if (--this.#holders === 0) this.#pool.reclaim(this)
-  }
-
-  /** For the pool alone: the first hold of a new life. */
-  revive(): void {
-    this.#holders = 1
+    if (--this.#holders === 0) this.#giveBack?.(this)
   }
 }
 
-/** Blocks by size class (powers of two from `BLOCK_BYTES`), reused so that resident memory stays flat at any media rate. */
+/**
+ * Where blocks come from: a few large slabs, so that resident memory is what is really held, at any media rate and any mix
+ * of frame sizes, and neither malloc nor the garbage collector sees the traffic.
+ */
 export class BlockPool {
-  readonly #idle = new Map<number, Block[]>()
-  #idleBytes = 0
+  /** The first ones are used first, so that the last ones run idle and can go. */
+  #slabs: Slab[] = []
+  readonly #giveBack = (block: Block) => this.#take(block)
 
   /** A block of at least `minBytes`, held once. Its content is whatever it was before. */
   acquire(minBytes = BLOCK_BYTES): Block {
-    let size = BLOCK_BYTES
-    while (size < minBytes) size *= 2
-    const idle = this.#idle.get(size)?.pop()
-    if (idle === undefined) return new Block(this, Buffer.allocUnsafeSlow(size))
-    this.#idleBytes -= size
-    idle.revive()
-    return idle
+    if (minBytes > SLAB_BYTES) return new Block(Buffer.allocUnsafeSlow(minBytes))
+    const pages = Math.max(1, Math.ceil(minBytes / PAGE_BYTES))
+    for (const slab of this.#slabs) {
+      const first = slab.take(pages)
+      if (first >= 0) return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
+    }
+    const slab = new Slab()
+    this.#slabs.push(slab)
+    const first = slab.take(pages)
+    return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
   }
 
-  /** For `Block.release` alone. */
-  reclaim(block: Block): void {
-    const size = block.bytes.length
-    if (this.#idleBytes + size > MAX_IDLE_BYTES) return
-    let list = this.#idle.get(size)
-    if (list === undefined) this.#idle.set(size, (list = []))
-    list.push(block)
-    this.#idleBytes += size
+  /** Memory asked of the system, bytes; frames above 2 MiB are not counted. */
+  get sizeBytes(): number {
+    return this.#slabs.length * SLAB_BYTES
+  }
+  /** Of that in use, bytes. */
+  get usedBytes(): number {
+    return this.#slabs.reduce((used, slab) => used - slab.freePages * PAGE_BYTES, this.sizeBytes)
   }
 
-  get idleBytes(): number {
-    return this.#idleBytes
+  #take({ slab, firstPage, bytes }: Block): void {
+    if (slab === undefined) return
+    slab.give(firstPage, bytes.length / PAGE_BYTES)
+    if (!slab.isIdle) return
+    const idle = this.#slabs.filter((each) => each.isIdle).length
+    if (idle * SLAB_BYTES > MAX_IDLE_BYTES) this.#slabs = this.#slabs.filter((each) => each !== slab)
   }
 }
 

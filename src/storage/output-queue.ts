@@ -1,4 +1,4 @@
-import { type Block, type BlockPool, blocks } from '../media/block.ts'
+import { type Block, type BlockPool, blocks, SMALL_BLOCK_BYTES } from '../media/block.ts'
 
 /** Up to here bytes are copied together; above, the block they lie in is held and written from in place. */
 const COPY_BELOW_BYTES = 2048
@@ -105,7 +105,7 @@ export class OutputQueue {
     if (scratch === undefined || this.#used + bytes.length > scratch.bytes.length) {
       this.#endRun()
       this.#dropScratch()
-      scratch = this.#scratch = this.#pool.acquire(bytes.length)
+      scratch = this.#scratch = this.#pool.acquire(Math.max(bytes.length, SMALL_BLOCK_BYTES))
     }
     if (bytes.length <= 32) {
       const to = scratch.bytes

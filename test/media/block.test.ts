@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Arena } from '../../src/media/arena.ts'
 import { BLOCK_BYTES, type Block, BlockPool } from '../../src/media/block.ts'
 import { MisuseError } from '../../src/media/errors.ts'
+import { SLAB_BYTES } from '../../src/media/slab.ts'
 
 describe('Block', () => {
   it('is reused only after its last release', () => {
@@ -10,10 +11,10 @@ describe('Block', () => {
     const block = pool.acquire()
     block.retain()
     block.release()
-    expect(pool.idleBytes).toBe(0)
+    expect(pool.usedBytes).toBe(BLOCK_BYTES)
+    expect(pool.acquire().bytes.byteOffset).not.toBe(block.bytes.byteOffset)
     block.release()
-    expect(pool.idleBytes).toBe(BLOCK_BYTES)
-    expect(pool.acquire()).toBe(block)
+    expect(pool.acquire().bytes.byteOffset).toBe(block.bytes.byteOffset)
   })
 
   it('refuses a release too many and a hold on the dead', () => {
@@ -23,11 +24,48 @@ describe('Block', () => {
     expect(() => block.retain()).toThrow(MisuseError)
   })
 
-  it('comes in sizes of powers of two', () => {
-    const pool = new BlockPool()
-    expect(pool.acquire(1).bytes.length).toBe(BLOCK_BYTES)
-    expect(pool.acquire(BLOCK_BYTES + 1).bytes.length).toBe(2 * BLOCK_BYTES)
-    expect(pool.acquire(5_000_000).bytes.length).toBe(8 * 1024 * 1024)
+  it('may be larger than a slab', () => {
+    const block = new BlockPool().acquire(3 * SLAB_BYTES)
+    expect(block.bytes.length).toBe(3 * SLAB_BYTES)
+    block.release()
+  })
+})
+
+describe('BlockPool', () => {
+  it('gives nobody memory that another holds, wastes little, and lets go of what is idle', () => {
+    const step = fc.tuple(fc.integer({ min: 1, max: 300_000 }), fc.nat(40))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const pool = new BlockPool()
+        const held: Block[] = []
+        let heldBytes = 0
+        let peakBytes = 0
+        for (const [size, drop] of steps) {
+          const block = pool.acquire(size)
+          expect(block.bytes.length).toBeGreaterThanOrEqual(size)
+          const [start, end] = [block.bytes.byteOffset, block.bytes.byteOffset + block.bytes.length]
+          const overlaps = held.some(
+            ({ bytes }) =>
+              bytes.buffer === block.bytes.buffer && bytes.byteOffset < end && bytes.byteOffset + bytes.length > start,
+          )
+          expect(overlaps).toBe(false)
+          held.push(block)
+          heldBytes += block.bytes.length
+          peakBytes = Math.max(peakBytes, heldBytes)
+          if (drop < held.length) {
+            const [dropped] = held.splice(drop, 1)
+            heldBytes -= dropped.bytes.length
+            dropped.release()
+          }
+          expect(pool.usedBytes).toBe(heldBytes)
+        }
+        expect(pool.sizeBytes).toBeLessThanOrEqual(1.5 * peakBytes + 10 * 1024 * 1024)
+        for (const block of held) block.release()
+        expect(pool.usedBytes).toBe(0)
+        expect(pool.sizeBytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+      }),
+      { numRuns: 100 },
+    )
   })
 })
 
@@ -47,6 +85,7 @@ describe('Arena', () => {
         })
         for (const { block } of kept) block.release()
         arena.close()
+        expect(pool.usedBytes).toBe(0)
       }),
       { numRuns: 25 },
     )
