@@ -53,15 +53,18 @@ describe('repairMatroska', () => {
   })
 
   it('does not touch one whose duration is no whole number', async () => {
-    for (let i = 1; i < 400; i += 7) {
+    const cd = { ...audio, timescale: 44_100 }
+    // Of these lengths, in frames of 1024 samples, the milliseconds times a million do not divide back to themselves.
+    for (const count of [137, 157, 274]) {
+      const durationMs = (count * 1024 * 1000) / 44_100
+      expect((durationMs * 1e6) / 1e6).not.toBe(durationMs)
       const out = new MemorySink()
       const muxer = new MatroskaMuxer(out)
-      const fine = { ...video, timescale: 30_000 }
-      muxer.start([fine])
-      for (let n = 0; n < i; n++)
-        muxer.write(new Frame(fine, n * 1001, n * 1001, n % 30 === 0, Uint8Array.of(n & 0xff)))
+      muxer.start([cd])
+      for (let n = 0; n < count; n++) muxer.write(new Frame(cd, n * 1024, n * 1024, true, Uint8Array.of(n & 0xff)))
       await muxer.finish()
       const file = new MemoryFile(out.bytes())
+      expect((await look(file.bytes)).durationMs).toBe(durationMs)
       expect((await repairMatroska(file)).changed).toBe(false)
     }
   })
@@ -197,6 +200,20 @@ describe('repairMatroska', () => {
     expect([report.lostBytes, report.changed]).toEqual([0, true])
     expect(report.frames).toBeGreaterThan(860)
     expect((await look(file.bytes)).finalised).toBe(true)
+    expect((await repairMatroska(file)).changed).toBe(false)
+  })
+
+  it('mends the size of a whole Cluster when garbage at its end is cut with the tail', async () => {
+    const { left } = await recorded()
+    const clusterId = Buffer.of(0x1f, 0x43, 0xb6, 0x75)
+    const lastCluster = Buffer.from(left).lastIndexOf(clusterId)
+    // The last Cluster keeps its head and no block; of the one before, whose size is stated, the last bytes are gone.
+    const bytes = left.slice(0, lastCluster + 22)
+    bytes.fill(0, lastCluster - 18, lastCluster)
+    const file = new MemoryFile(bytes)
+    expect((await repairMatroska(file)).lostBytes).toBe(40)
+    inspectStrictly(file.bytes)
+    expect(await look(file.bytes)).toMatchObject({ finalised: true, faults: [] })
     expect((await repairMatroska(file)).changed).toBe(false)
   })
 
