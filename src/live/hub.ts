@@ -1,5 +1,6 @@
 import { LimitError, TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
+import { GopBudget } from './gop-budget.ts'
 import { LiveStream, type PublisherInfo, type StreamAddress } from './stream.ts'
 import type { EndReason } from './subscriber.ts'
 
@@ -27,22 +28,33 @@ export interface HubOptions {
   /** A second publisher replaces the first instead of being refused. */
   readonly takeover: boolean
   readonly maxStreams: number
+  /** Media kept for late joiners, of all streams together, bytes. 16 MiB by default. */
+  readonly gopCacheBytes?: number
 }
+
+const GOP_CACHE_BYTES = 16 * 1024 * 1024
 
 /** All rooms of this process: who publishes what, now. */
 export class Hub {
   readonly #options: HubOptions
   readonly #logger: Logger
+  readonly #gopBudget: GopBudget
   readonly #streams = new Map<string, LiveStream>()
   readonly #listeners = new Set<HubListener>()
 
   constructor(options: HubOptions, logger: Logger) {
     this.#options = options
     this.#logger = logger
+    this.#gopBudget = new GopBudget(options.gopCacheBytes ?? GOP_CACHE_BYTES)
   }
 
   get streams(): readonly LiveStream[] {
     return [...this.#streams.values()]
+  }
+
+  /** Media kept for late joiners, bytes, of all streams. */
+  get gopBytes(): number {
+    return this.#gopBudget.bytes
   }
 
   /** The stream that is live under `address`, if any. */
@@ -66,7 +78,7 @@ export class Hub {
     if (this.#streams.size >= this.#options.maxStreams) {
       throw new LimitError('streams published at a time', { limit: this.#options.maxStreams })
     }
-    const stream = new LiveStream(address, publisher, this.#logger, (ended, reason) => {
+    const stream = new LiveStream(address, publisher, this.#gopBudget, this.#logger, (ended, reason) => {
       if (this.#streams.get(key) === ended) this.#streams.delete(key)
       this.#tell((listener) => listener.ended?.(ended, reason))
     })

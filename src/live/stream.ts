@@ -1,6 +1,7 @@
 import type { Frame } from '../media/frame.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Track } from '../media/track.ts'
+import type { GopBudget } from './gop-budget.ts'
 import { GopCache } from './gop-cache.ts'
 import { StreamStats } from './stream-stats.ts'
 import type { EndReason, Subscriber } from './subscriber.ts'
@@ -42,7 +43,7 @@ export class LiveStream {
   readonly #logger: Logger
   readonly #onEnd: (stream: LiveStream, reason: EndReason) => void
   readonly #tracks = new Map<number, Track>()
-  readonly #gop = new GopCache()
+  readonly #gop: GopCache
   #members: readonly Member[] = []
   #ended: EndReason | undefined
   /** What the encoder says about itself (onMetaData and the like); shown, never trusted. */
@@ -51,9 +52,11 @@ export class LiveStream {
   constructor(
     address: StreamAddress,
     publisher: PublisherInfo,
+    gopBudget: GopBudget,
     logger: Logger,
     onEnd: (stream: LiveStream, reason: EndReason) => void,
   ) {
+    this.#gop = new GopCache(gopBudget)
     this.address = address
     this.publisher = publisher
     this.#logger = logger
@@ -137,7 +140,7 @@ export class LiveStream {
    */
   subscribe(subscriber: Subscriber, options: { fromKeyframe: boolean }): Subscription {
     const member = new Member(subscriber, () => {
-      this.#members = this.#members.filter((other) => other !== member)
+      this.#setMembers(this.#members.filter((other) => other !== member))
     })
     if (this.#ended !== undefined) {
       subscriber.end(this.#ended)
@@ -150,8 +153,13 @@ export class LiveStream {
       }
       subscriber.flush()
     }
-    if (!member.closed) this.#members = [...this.#members, member]
+    if (!member.closed) this.#setMembers([...this.#members, member])
     return member
+  }
+
+  #setMembers(members: readonly Member[]): void {
+    this.#members = members
+    this.#gop.watched = this.playerCount > 0
   }
 
   #each(call: (subscriber: Subscriber) => void): void {

@@ -6,7 +6,7 @@ export const BLOCK_BYTES = 64 * 1024
 /** For headers and other small things, bytes. */
 export const SMALL_BLOCK_BYTES = PAGE_BYTES
 /** Slabs that nobody uses are kept up to this, bytes; what is over goes to the garbage collector. */
-const MAX_IDLE_BYTES = 8 * 1024 * 1024
+const MAX_IDLE_BYTES = 4 * 1024 * 1024
 
 /**
  * A reused piece of memory that holds media while somebody needs it.

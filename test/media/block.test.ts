@@ -62,7 +62,7 @@ describe('BlockPool', () => {
         expect(pool.sizeBytes).toBeLessThanOrEqual(1.5 * peakBytes + 10 * 1024 * 1024)
         for (const block of held) block.release()
         expect(pool.usedBytes).toBe(0)
-        expect(pool.sizeBytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+        expect(pool.sizeBytes).toBeLessThanOrEqual(4 * 1024 * 1024)
       }),
       { numRuns: 100 },
     )

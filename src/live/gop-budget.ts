@@ -1,0 +1,46 @@
+import type { GopCache } from './gop-cache.ts'
+
+/**
+ * Bounds the GOP caches of all streams together. Beyond the bound the largest one goes, of a stream that nobody watches as
+ * long as there is one: it is the deepest in its GOP, so the next keyframe is near and who joins waits the least.
+ */
+export class GopBudget {
+  readonly #maxBytes: number
+  readonly #caches = new Set<GopCache>()
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** What all caches hold, bytes. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** For caches: `cache` has taken in so many bytes more. May clear any cache, this one too. */
+  grow(cache: GopCache, bytes: number): void {
+    this.#caches.add(cache)
+    this.#bytes += bytes
+    while (this.#bytes > this.#maxBytes) this.#clearLargest()
+  }
+
+  /** For caches: `cache` is empty now, and had `bytes`. */
+  shrink(cache: GopCache, bytes: number): void {
+    this.#caches.delete(cache)
+    this.#bytes -= bytes
+  }
+
+  #clearLargest(): void {
+    let largest: GopCache | undefined
+    for (const cache of this.#caches) {
+      if (largest === undefined || weight(cache) > weight(largest)) largest = cache
+    }
+    largest?.clear()
+  }
+}
+
+/** Unwatched caches weigh more than any watched one. */
+function weight(cache: GopCache): number {
+  return cache.watched ? cache.bytes : cache.bytes + 2 ** 40
+}
