@@ -5,8 +5,8 @@ import { PAGE_BYTES, SLAB_BYTES, Slab } from './slab.ts'
 export const BLOCK_BYTES = 64 * 1024
 /** For headers and other small things, bytes. */
 export const SMALL_BLOCK_BYTES = PAGE_BYTES
-/** Slabs that nobody uses are kept up to this, bytes; what is over goes to the garbage collector. */
-const MAX_IDLE_BYTES = 4 * 1024 * 1024
+/** A slab that nobody has used for so long goes to the garbage collector, ms. */
+const TRIM_INTERVAL_MS = 2000
 
 /**
  * A reused piece of memory that holds media while somebody needs it.
@@ -51,6 +51,10 @@ export class Block {
 export class BlockPool {
   /** The first ones are used first, so that the last ones run idle and can go. */
   #slabs: Slab[] = []
+  #idleSlabs = 0
+  /** The fewest idle slabs since `#trimmedAtMs`: so many were not needed. */
+  #leastIdle = 0
+  #trimmedAtMs = 0
   readonly #giveBack = (block: Block) => this.#take(block)
 
   /** A block of at least `minBytes`, held once. Its content is whatever it was before. */
@@ -58,8 +62,11 @@ export class BlockPool {
     if (minBytes > SLAB_BYTES) return new Block(Buffer.allocUnsafeSlow(minBytes))
     const pages = Math.max(1, Math.ceil(minBytes / PAGE_BYTES))
     for (const slab of this.#slabs) {
+      const wasIdle = slab.isIdle
       const first = slab.take(pages)
-      if (first >= 0) return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
+      if (first < 0) continue
+      if (wasIdle) this.#leastIdle = Math.min(this.#leastIdle, --this.#idleSlabs)
+      return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
     }
     const slab = new Slab()
     this.#slabs.push(slab)
@@ -80,8 +87,22 @@ export class BlockPool {
     if (slab === undefined) return
     slab.give(firstPage, bytes.length / PAGE_BYTES)
     if (!slab.isIdle) return
-    const idle = this.#slabs.filter((each) => each.isIdle).length
-    if (idle * SLAB_BYTES > MAX_IDLE_BYTES) this.#slabs = this.#slabs.filter((each) => each !== slab)
+    this.#idleSlabs++
+    const nowMs = performance.now()
+    if (nowMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) this.#trim(nowMs)
+  }
+
+  /** Lets go of the slabs that were idle all the time since the last trim. */
+  #trim(nowMs: number): void {
+    let surplus = this.#leastIdle
+    for (let i = this.#slabs.length - 1; i >= 0 && surplus > 0; i--) {
+      if (!this.#slabs[i].isIdle) continue
+      this.#slabs.splice(i, 1)
+      this.#idleSlabs--
+      surplus--
+    }
+    this.#leastIdle = this.#idleSlabs
+    this.#trimmedAtMs = nowMs
   }
 }
 
