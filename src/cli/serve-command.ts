@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { EXIT_CODES_HELP } from './exit-codes.ts'
+import { limitNursery } from './nursery.ts'
 import { addSettings, settingsOf } from './settings-flags.ts'
 
 /** `tapedeck serve`. */
@@ -25,6 +26,7 @@ ${EXIT_CODES_HELP}`,
   addSettings(command)
   return command.action(async () => {
     const settings = settingsOf(command)
+    limitNursery()
     const { serve } = await import('./serve.ts') // help and mistakes need not wait for all that a server is
     done(await serve(settings))
   })

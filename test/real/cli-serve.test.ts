@@ -97,6 +97,7 @@ describe('serve', () => {
   it('--no-record-all relays only', async () => {
     const directory = scratch('cli-relay')
     const server = await TapedeckProcess.start(directory.path, '--no-record-all')
+    expect(readFileSync(`/proc/${server.pid}/cmdline`, 'utf8')).toContain('--max-semi-space-size=2\0')
     const publisher = publish(await media(), `${server.rtmp}/live/test`, { speed: 1 })
     await expect.poll(() => server.metric('tapedeck_streams'), { timeout: 20_000 }).toBe(1)
     await publisher.ended
