@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { readOrMakeSecret, readSecret } from '../api/secret.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings-schema.ts'
 
 /** The database of a server's state. */
 export function statePath(settings: Pick<Settings, 'dataDir'>): string {

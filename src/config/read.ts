@@ -3,15 +3,8 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, type ConfigIssue, type ConfigSource } from './error.ts'
 import { nearest } from './nearest.ts'
-import {
-  allOptions,
-  environmentName,
-  kebab,
-  type Option,
-  type ServerOptions,
-  type Settings,
-  settingsSchema,
-} from './options.ts'
+import { allOptions, environmentName, kebab, type Option } from './options.ts'
+import { type ServerOptions, type Settings, settingsSchema } from './settings-schema.ts'
 
 /** Largest config file that is read, bytes. */
 const MAX_FILE_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type RecorderConfig, recorderConfigSchema } from '../recorder/config.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings-schema.ts'
 
 /** The recorder's share of a server's settings; directories absolute. */
 export function recorderSettings(settings: Settings): RecorderConfig {

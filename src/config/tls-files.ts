@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { ConfigError } from './error.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings-schema.ts'
 
 /** A certificate chain and its key, PEM, as a TLS server takes them. */
 export interface TlsFiles {
