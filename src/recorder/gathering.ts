@@ -93,9 +93,10 @@ export class Gathering {
     return Number.isFinite(zero) ? zero : 0
   }
 
-  /** Tracks that have sent something that is kept. */
+  /** Tracks that have sent something that is kept, in the order of files: picture first, whoever was announced first. */
   get tracks(): Track[] {
-    return [...this.#announced.values()].filter(({ id }) => this.#firstUs.has(id))
+    const tracks = [...this.#announced.values()].filter(({ id }) => this.#firstUs.has(id))
+    return tracks.sort((a, b) => Number(a.kind === 'audio') - Number(b.kind === 'audio') || a.id - b.id)
   }
 
   /** The oldest frame; its hold passes to the caller. */

@@ -81,6 +81,14 @@ describe('the gathering of a beginning', () => {
     expect(gathering.tracks).toEqual([audio])
   })
 
+  it('puts picture before sound, whoever came first', () => {
+    const gathering = fresh()
+    gathering.push(heldFrame(audio, 0, true), 1)
+    gathering.push(heldFrame(video, 0, true), 1)
+    expect(gathering.tracks).toEqual([video, audio])
+    gathering.clear()
+  })
+
   it('leaves out a track that is announced but never comes', () => {
     const gathering = fresh()
     gathering.announce(video)
