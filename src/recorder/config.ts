@@ -38,8 +38,8 @@ export const recorderConfigSchema = z.object({
   statsIntervalMs: z.number().int().nonnegative().default(60_000),
   /** What may wait in memory per recording for a slow disk, beside what the storage itself gathers. */
   maxBacklogMb: z.number().positive().default(16),
-  /** How long the first file waits for a second track; one that comes later is taken in, too. */
-  trackWaitMs: z.number().int().nonnegative().default(800),
+  /** How long the first file waits for a second track, in memory; one that comes later is taken in, too. */
+  trackWaitMs: z.number().int().nonnegative().default(500),
   /** A step of a clock further than this, which the wall clock does not explain, is healed. */
   jumpMs: z.number().int().min(1000).default(10_000),
   /** A step longer than this counts as a gap. */

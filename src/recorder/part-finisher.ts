@@ -43,6 +43,7 @@ export class PartFinisher {
   finish(part: Part): Promise<void> {
     part.state = 'finishing'
     this.#running.add(part)
+    this.#flush(part) // it may have to wait for its turn
     return this.#limiter.run(async () => {
       try {
         if (part.frames === 0) await this.discard(part, 'empty')
@@ -54,6 +55,14 @@ export class PartFinisher {
         this.#running.delete(part)
       }
     })
+  }
+
+  #flush(part: Part): void {
+    try {
+      if (part.failure === undefined) part.flush()
+    } catch (error) {
+      part.fault ??= error instanceof Error ? error : new Error(String(error)) // finishing meets it again
+    }
   }
 
   /** Closes `part` as it is and removes its file. */

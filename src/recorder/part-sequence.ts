@@ -11,8 +11,8 @@ import { type PartReason, Segmenter } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
 import { US_PER_S } from './track-clock.ts'
 
-/** Above this backlog of a file nothing more is written into it, bytes: the storage's own high-water mark and one fragment. */
-const HIGH_WATER_BYTES = 12 * 1024 * 1024
+/** At this backlog of a file nothing more is written into it, bytes: the high-water mark of storages. */
+const HIGH_WATER_BYTES = 8 * 1024 * 1024
 /** How long a part may wait for tracks that have not gone over to the next one, ms. */
 const CLOSING_WAIT_MS = 5000
 /** How often it is looked whether the file is still in its place, ms. */
@@ -289,6 +289,18 @@ export class PartSequence {
     this.#owner.onCreated(part)
     if (part.failure !== undefined) this.#fail(part, part.failure)
     this.#owner.onReady()
+    // what waited for the file, and what the part before still holds, has waited long enough
+    this.#flush(part)
+    this.#flush(this.#closing?.part)
+  }
+
+  #flush(part: Part | undefined): void {
+    if (part?.state !== 'open') return
+    try {
+      part.flush()
+    } catch (error) {
+      this.#fail(part, asError(error))
+    }
   }
 
   /** The part before goes when nobody writes into it any more. */

@@ -32,6 +32,8 @@ export class Part {
   /** Let go of when the part is closed, with all the index it holds. */
   #writing: { readonly muxer: Muxer; readonly file: OutputFile } | undefined
   readonly #tracks = new Map<number, Track>()
+  /** The muxer holds frames back and lets go of them in batches. */
+  #inBatches = false
   #framesAtTick = 0
   #framesFlushed = 0
   #frontUsFlushed = 0
@@ -99,10 +101,15 @@ export class Part {
   write(frame: Frame): void {
     const writing = this.#writing
     if (writing === undefined) return
+    const { muxer, file } = writing
     this.frames++
     this.mediaBytes += frame.data.length
-    writing.muxer.write(frame)
-    writing.file.commit()
+    const { position } = file
+    muxer.write(frame)
+    if (file.position === position) this.#inBatches = true
+    else if (this.#inBatches)
+      file.flush() // has been gathered once already
+    else file.commit()
   }
 
   /**

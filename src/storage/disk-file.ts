@@ -10,6 +10,8 @@ import type { OutputFile } from './ports.ts'
 const WRITE_BYTES = 256 * 1024
 /** `drain` resolves under this backlog, bytes. */
 const DRAINED_BYTES = 1024 * 1024
+/** How long a gathered byte may wait for more to be written with it, ms. The rest of a second is for reading and muxing. */
+const MAX_GATHER_MS = 600
 
 /** When a file's bytes must have reached stable storage. */
 export type FsyncPolicy = 'interval' | 'always' | 'never'
@@ -18,7 +20,7 @@ export type FsyncPolicy = 'interval' | 'always' | 'never'
 export interface DiskFileOptions {
   readonly fsync: FsyncPolicy
   readonly fsyncIntervalMs: number
-  /** Backlog above which `onDrain` will be called once it is half as large again, bytes. */
+  /** Backlog from which on `onDrain` will be called once it is below half of this again, bytes. */
   readonly highWaterBytes: number
   readonly onClose: (file: DiskFile) => void
 }
@@ -34,8 +36,13 @@ export class DiskFile implements OutputFile {
   readonly #options: DiskFileOptions
   readonly #queue = new OutputQueue()
   #running: OutputOperation | undefined
+  /** What is gathered goes off as soon as nothing is under way: until then it may grow. */
+  #flushes = false
   #wasHigh = false
+  /** When the oldest gathered byte came. */
+  #gatheredAtMs = 0
   #unsynced = false
+  #syncing = false
   #lastSyncMs = performance.now()
   #closing: Promise<void> | undefined
   #waiters: (() => void)[] = []
@@ -61,6 +68,7 @@ export class DiskFile implements OutputFile {
   write(bytes: Uint8Array, block?: Block): void {
     if (this.#closing !== undefined) throw new MisuseError(`${this.path}: written after close`)
     if (this.failure !== undefined) return
+    if (this.#queue.gatheredBytes === 0) this.#gatheredAtMs = performance.now()
     this.#queue.write(bytes, block)
   }
 
@@ -78,23 +86,49 @@ export class DiskFile implements OutputFile {
 
   commit(): void {
     if (this.#queue.gatheredBytes >= WRITE_BYTES) this.flush()
+    else if (this.backlogBytes >= this.#options.highWaterBytes) this.#wasHigh = true
   }
 
   flush(): void {
     if (this.failure !== undefined) return
+    if (this.backlogBytes >= this.#options.highWaterBytes) this.#wasHigh = true
+    this.#flushes = this.#running !== undefined && this.#queue.gatheredBytes < WRITE_BYTES
+    if (!this.#flushes) this.#sendOff()
+  }
+
+  #sendOff(): void {
+    this.#flushes = false
     this.#queue.seal()
     if (this.#options.fsync === 'always') this.#queue.sync()
     this.#pump()
   }
 
-  /** Called by the storage twice a second: sends off what waits, and fsyncs when it is due. */
-  tick(nowMs: number): void {
-    if (this.#closing !== undefined || this.failure !== undefined) return
-    this.flush()
-    if (this.#options.fsync !== 'interval' || !this.#unsynced) return
-    if (nowMs - this.#lastSyncMs < this.#options.fsyncIntervalMs) return
+  /** Called by the storage every `periodMs`: sends off what would wait too long until the next call. */
+  tick(nowMs: number, periodMs: number): void {
+    if (this.#closing !== undefined || this.#queue.gatheredBytes === 0) return
+    if (nowMs - this.#gatheredAtMs > MAX_GATHER_MS - periodMs) this.flush()
+  }
+
+  /** With the policy `interval`: whether what was written has waited long enough for `syncAside`. */
+  isSyncDue(nowMs: number): boolean {
+    if (this.#options.fsync !== 'interval' || !this.#unsynced || this.#syncing) return false
+    if (this.#closing !== undefined || this.failure !== undefined) return false
+    return nowMs - this.#lastSyncMs >= this.#options.fsyncIntervalMs
+  }
+
+  /** Forces to the disk what was written, while writing goes on: a slow disk must not hold back what a crash would cost. */
+  syncAside(nowMs: number): Promise<void> {
     this.#lastSyncMs = nowMs
-    this.sync()
+    this.#unsynced = false
+    this.#syncing = true
+    return new Promise((resolve) => {
+      fdatasync(this.#fd, (error) => {
+        this.#syncing = false
+        if (error !== null) this.#fail(error)
+        this.#wake()
+        resolve()
+      })
+    })
   }
 
   async drain(): Promise<void> {
@@ -136,7 +170,7 @@ export class DiskFile implements OutputFile {
   }
 
   async #release(): Promise<void> {
-    while (this.#running !== undefined || (this.failure === undefined && !this.#queue.isEmpty)) await this.#progress()
+    while (this.#isBusy) await this.#progress()
     this.#options.onClose(this)
     try {
       await closeFd(this.#fd)
@@ -145,7 +179,12 @@ export class DiskFile implements OutputFile {
     }
   }
 
-  /** Resolves when the operation under way is through, whatever came of it. */
+  get #isBusy(): boolean {
+    if (this.#running !== undefined || this.#syncing) return true
+    return this.failure === undefined && !this.#queue.isEmpty
+  }
+
+  /** Resolves when an operation under way is through, whatever came of it. */
   #progress(): Promise<void> {
     return new Promise((resolve) => this.#waiters.push(resolve))
   }
@@ -155,7 +194,6 @@ export class DiskFile implements OutputFile {
     const operation = this.#queue.next()
     if (operation === undefined) return
     this.#running = operation
-    if (this.backlogBytes > this.#options.highWaterBytes) this.#wasHigh = true
     switch (operation.kind) {
       case 'write':
         this.#unsynced = true
@@ -194,19 +232,24 @@ export class DiskFile implements OutputFile {
     this.#running = undefined
     if (operation !== undefined) this.#queue.done(operation)
     if (error !== null) this.#fail(error)
+    else if (this.#flushes) this.#sendOff()
     else this.#pump()
-    const waiters = this.#waiters
-    if (waiters.length > 0) {
-      this.#waiters = []
-      for (const resolve of waiters) resolve()
-    }
+    this.#wake()
     if (this.#wasHigh && this.backlogBytes < this.#options.highWaterBytes / 2) {
       this.#wasHigh = false
       this.onDrain?.()
     }
   }
 
+  #wake(): void {
+    const waiters = this.#waiters
+    if (waiters.length === 0) return
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+
   #fail(error: Error): void {
+    if (this.failure !== undefined) return
     this.failure = storageError(this.path, 'write', error)
     this.#queue.clear()
     this.onFailure?.(this.failure)

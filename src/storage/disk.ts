@@ -6,8 +6,10 @@ import { DiskFile, type FsyncPolicy } from './disk-file.ts'
 import { FileExistsError, storageError } from './errors.ts'
 import type { OpenFile, OutputFile, Storage, StoredFile } from './ports.ts'
 
-/** How often gathered bytes are sent off at the latest, ms. Twice this is what a crash of the process can cost. */
-const FLUSH_INTERVAL_MS = 450
+/** How often it is looked what has been gathered for too long, ms. */
+const TICK_MS = 100
+/** Files that are forced to the disk at a time: the others' writes need threads of the same pool. */
+const MAX_SYNCS = 2
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o755
 const openNew = promisify(openFd)
@@ -29,6 +31,7 @@ export class DiskStorage implements Storage {
   readonly #highWaterBytes: number
   readonly #files = new Set<DiskFile>()
   #timer: NodeJS.Timeout | undefined
+  #syncs = 0
 
   constructor(options: DiskStorageOptions = {}) {
     this.#fsync = options.fsync ?? 'interval'
@@ -48,7 +51,7 @@ export class DiskStorage implements Storage {
       onClose: (closed) => this.#forget(closed),
     })
     this.#files.add(file)
-    this.#timer ??= setInterval(() => this.#tick(), FLUSH_INTERVAL_MS).unref()
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
     return file
   }
 
@@ -118,7 +121,13 @@ export class DiskStorage implements Storage {
 
   #tick(): void {
     const nowMs = performance.now()
-    for (const file of this.#files) file.tick(nowMs)
+    for (const file of this.#files) {
+      file.tick(nowMs, TICK_MS)
+      if (this.#syncs < MAX_SYNCS && file.isSyncDue(nowMs)) {
+        this.#syncs++
+        void file.syncAside(nowMs).then(() => this.#syncs--)
+      }
+    }
   }
 
   #forget(file: DiskFile): void {

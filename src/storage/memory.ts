@@ -164,7 +164,7 @@ class MemoryOutputFile implements OutputFile {
     this.#pending.push({ offset: this.position, bytes: new Uint8Array(bytes), isPatch: false })
     this.position += bytes.length
     this.backlogBytes += bytes.length
-    if (this.backlogBytes > this.#around.highWaterBytes) this.#wasHigh = true
+    if (this.backlogBytes >= this.#around.highWaterBytes) this.#wasHigh = true
   }
 
   patch(offset: number, bytes: Uint8Array): void {

@@ -3,7 +3,7 @@ import type { ByteSink, EditableFile } from '../media/ports.ts'
 /**
  * One recording file while it grows. Calls are carried out in their order by the storage, away from the media path.
  *
- * Durability: what was committed leaves the process within a second; fsync follows the policy of the storage.
+ * Durability: what was committed leaves the process within 0.6 s; fsync follows the policy of the storage.
  */
 export interface OutputFile extends ByteSink {
   readonly path: string
@@ -13,7 +13,7 @@ export interface OutputFile extends ByteSink {
   readonly failure: Error | undefined
   /** Called once, when `failure` is set; never from within a call of `write`. */
   onFailure: ((error: Error) => void) | undefined
-  /** Called when the backlog has fallen below half of the storage's high-water mark after having been above it. */
+  /** Called when the backlog has fallen below half of the storage's high-water mark after a `commit` that found it there. */
   onDrain: (() => void) | undefined
   /** The end of a whole unit (tag, cluster, fragment): here, and only here, the file may be cut by a flush. */
   commit(): void
