@@ -24,7 +24,7 @@ export class Arena {
     }
     let block = this.#current
     if (block === undefined || this.#used + sizeBytes > block.bytes.length) {
-      block?.release()
+      this.#leave()
       block = this.#current = this.#pool.acquire()
       this.#used = 0
     }
@@ -43,8 +43,13 @@ export class Arena {
 
   /** Lets go of the block being filled. The arena may be used again afterwards. */
   close(): void {
-    this.#current?.release()
+    this.#leave()
     this.#current = undefined
     this.#used = 0
+  }
+
+  #leave(): void {
+    this.#current?.trim(this.#used)
+    this.#current?.release()
   }
 }

@@ -4,7 +4,7 @@ import { PAGE_BYTES, SLAB_BYTES, Slab } from './slab.ts'
 /** The usual block, bytes: about a fifth of a second of 2.5 Mbit/s, so that a hundred streams hold some 6 MB. */
 export const BLOCK_BYTES = 64 * 1024
 /** For headers and other small things, bytes. */
-export const SMALL_BLOCK_BYTES = PAGE_BYTES
+export const SMALL_BLOCK_BYTES = 16 * 1024
 /** A slab that nobody has used for so long goes to the garbage collector, ms. */
 const TRIM_INTERVAL_MS = 2000
 
@@ -16,16 +16,12 @@ const TRIM_INTERVAL_MS = 2000
  */
 export class Block {
   readonly bytes: Buffer
-  readonly #giveBack: ((block: Block) => void) | undefined
-  readonly slab: Slab | undefined
-  readonly firstPage: number
+  readonly #run: PageRun | undefined
   #holders = 1
 
-  constructor(bytes: Buffer, slab?: Slab, firstPage = 0, giveBack?: (block: Block) => void) {
+  constructor(bytes: Buffer, run?: PageRun) {
     this.bytes = bytes
-    this.slab = slab
-    this.firstPage = firstPage
-    this.#giveBack = giveBack
+    this.#run = run
   }
 
   get holders(): number {
@@ -40,7 +36,34 @@ export class Block {
   /** @throws MisuseError when nobody holds it: a second release of the same hold would give live media away */
   release(): void {
     if (this.#holders <= 0) throw new MisuseError('block: released more often than retained')
-    if (--this.#holders === 0) this.#giveBack?.(this)
+    if (--this.#holders === 0) this.#run?.shorten(0)
+  }
+
+  /** Gives back what lies behind the first `sizeBytes`: whoever fills the block will not need it. */
+  trim(sizeBytes: number): void {
+    this.#run?.shorten(Math.ceil(sizeBytes / PAGE_BYTES))
+  }
+}
+
+/** The pages of one block. */
+class PageRun {
+  readonly #slab: Slab
+  readonly #first: number
+  #pages: number
+  readonly #onIdle: () => void
+
+  constructor(slab: Slab, first: number, pages: number, onIdle: () => void) {
+    this.#slab = slab
+    this.#first = first
+    this.#pages = pages
+    this.#onIdle = onIdle
+  }
+
+  shorten(pages: number): void {
+    if (pages >= this.#pages) return
+    this.#slab.give(this.#first + pages, this.#pages - pages)
+    this.#pages = pages
+    if (this.#slab.isIdle) this.#onIdle()
   }
 }
 
@@ -55,7 +78,7 @@ export class BlockPool {
   /** The fewest idle slabs since `#trimmedAtMs`: so many were not needed. */
   #leastIdle = 0
   #trimmedAtMs = 0
-  readonly #giveBack = (block: Block) => this.#take(block)
+  readonly #onIdle = () => this.#idled()
 
   /** A block of at least `minBytes`, held once. Its content is whatever it was before. */
   acquire(minBytes = BLOCK_BYTES): Block {
@@ -66,12 +89,11 @@ export class BlockPool {
       const first = slab.take(pages)
       if (first < 0) continue
       if (wasIdle) this.#leastIdle = Math.min(this.#leastIdle, --this.#idleSlabs)
-      return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
+      return this.#block(slab, first, pages)
     }
     const slab = new Slab()
     this.#slabs.push(slab)
-    const first = slab.take(pages)
-    return new Block(slab.bytes(first, pages), slab, first, this.#giveBack)
+    return this.#block(slab, slab.take(pages), pages)
   }
 
   /** Memory asked of the system, bytes; frames above 2 MiB are not counted. */
@@ -83,10 +105,11 @@ export class BlockPool {
     return this.#slabs.reduce((used, slab) => used - slab.freePages * PAGE_BYTES, this.sizeBytes)
   }
 
-  #take({ slab, firstPage, bytes }: Block): void {
-    if (slab === undefined) return
-    slab.give(firstPage, bytes.length / PAGE_BYTES)
-    if (!slab.isIdle) return
+  #block(slab: Slab, first: number, pages: number): Block {
+    return new Block(slab.bytes(first, pages), new PageRun(slab, first, pages, this.#onIdle))
+  }
+
+  #idled(): void {
     this.#idleSlabs++
     const nowMs = performance.now()
     if (nowMs - this.#trimmedAtMs >= TRIM_INTERVAL_MS) this.#trim(nowMs)

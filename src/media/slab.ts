@@ -1,5 +1,5 @@
 /** Granularity of all block memory, bytes: small enough that a keyframe of 70 KB wastes little. */
-export const PAGE_BYTES = 16 * 1024
+export const PAGE_BYTES = 8 * 1024
 /** Memory is asked of the system in pieces of this, bytes. */
 export const SLAB_BYTES = 2 * 1024 * 1024
 const PAGES = SLAB_BYTES / PAGE_BYTES

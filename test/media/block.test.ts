@@ -24,6 +24,19 @@ describe('Block', () => {
     expect(() => block.retain()).toThrow(MisuseError)
   })
 
+  it('gives back its unused end, once, and the rest at its last release', () => {
+    const pool = new BlockPool()
+    const block = pool.acquire()
+    block.bytes.fill(7)
+    block.trim(BLOCK_BYTES / 2)
+    block.trim(BLOCK_BYTES)
+    expect(pool.usedBytes).toBe(BLOCK_BYTES / 2)
+    pool.acquire(BLOCK_BYTES / 2).bytes.fill(9)
+    expect(block.bytes.subarray(0, BLOCK_BYTES / 2).every((byte) => byte === 7)).toBe(true)
+    block.release()
+    expect(pool.usedBytes).toBe(BLOCK_BYTES / 2)
+  })
+
   it('may be larger than a slab', () => {
     const block = new BlockPool().acquire(3 * SLAB_BYTES)
     expect(block.bytes.length).toBe(3 * SLAB_BYTES)
