@@ -3,39 +3,13 @@ import { fitMetadata, METADATA_CREATOR } from '../src/container/flv/metadata.ts'
 import { openFlv } from '../src/container/flv/reader.ts'
 import { repairFlv } from '../src/container/flv/repair.ts'
 import { fileHeader, TAG_TYPE, wholeTag } from '../src/container/flv/tag-header.ts'
-import type { EditableFile } from '../src/media/ports.ts'
+import { MemoryFile } from '../test/container/matroska/memory-file.ts'
 import type { FuzzTarget } from './target.ts'
 
 const AVCC = Buffer.from(
   '0164001effe1001a6764001eacd940a02ff970110000030001000003003c0f162d9601000568ebecb22cfdf8f800',
   'hex',
 )
-
-/** A file in memory, mended in place. */
-class MemoryFile implements EditableFile {
-  #bytes: Uint8Array
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Uint8Array.from(bytes)
-  }
-
-  get sizeBytes(): number {
-    return this.#bytes.length
-  }
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#bytes.slice(offset, offset + length)
-  }
-  async write(offset: number, bytes: Uint8Array): Promise<void> {
-    const grown = new Uint8Array(Math.max(this.#bytes.length, offset + bytes.length))
-    grown.set(this.#bytes)
-    grown.set(bytes, offset)
-    this.#bytes = grown
-  }
-  async truncate(sizeBytes: number): Promise<void> {
-    this.#bytes = this.#bytes.slice(0, sizeBytes)
-  }
-  async sync(): Promise<void> {}
-}
 
 function seed(): Uint8Array {
   const index = new FileFacts(10).index

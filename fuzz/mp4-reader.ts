@@ -2,9 +2,9 @@ import { Mp4Muxer } from '../src/container/mp4/muxer.ts'
 import { openMp4 } from '../src/container/mp4/reader.ts'
 import { repairMp4 } from '../src/container/mp4/repair.ts'
 import { Frame } from '../src/media/frame.ts'
-import type { EditableFile } from '../src/media/ports.ts'
 import type { Track } from '../src/media/track.ts'
 import { MemoryStorage } from '../src/storage/memory.ts'
+import { MemoryFile } from '../test/container/matroska/memory-file.ts'
 import type { FuzzTarget } from './target.ts'
 
 const AVCC = Buffer.from(
@@ -48,32 +48,6 @@ function withoutReserve(bytes: Uint8Array): Uint8Array {
 }
 
 const seeds = await recordings()
-
-/** A file in memory, mended in place. */
-class MemoryFile implements EditableFile {
-  #bytes: Uint8Array
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Uint8Array.from(bytes)
-  }
-
-  get sizeBytes(): number {
-    return this.#bytes.length
-  }
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#bytes.slice(offset, offset + length)
-  }
-  async write(offset: number, bytes: Uint8Array): Promise<void> {
-    const grown = new Uint8Array(Math.max(this.#bytes.length, offset + bytes.length))
-    grown.set(this.#bytes)
-    grown.set(bytes, offset)
-    this.#bytes = grown
-  }
-  async truncate(sizeBytes: number): Promise<void> {
-    this.#bytes = this.#bytes.slice(0, sizeBytes)
-  }
-  async sync(): Promise<void> {}
-}
 
 /** Whole MP4 files: read through, repaired, and read again. */
 export const target: FuzzTarget = {

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import type { FuzzTarget } from './target.ts'
 
 /** Files of this folder that are machinery, not targets. */
-const MACHINERY = new Set(['attack.ts', 'mutate.ts', 'run.ts', 'target.ts', 'targets.ts'])
+const MACHINERY = new Set([
+  ...['attack.ts', 'corpus.ts', 'live-bytes.ts', 'mutate.ts', 'run.ts', 'target.ts', 'targets.ts', 'watchdog.ts'],
+])
 
 function isTarget(value: unknown): value is FuzzTarget {
   return typeof value === 'object' && value !== null && 'name' in value && 'seeds' in value && 'run' in value

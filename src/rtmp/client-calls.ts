@@ -16,6 +16,7 @@ export class ClientCalls {
   readonly #calls = new Map<number, Waiter>()
   #lastTransactionId = 0
   #status: (Waiter & { readonly code: string }) | undefined
+  #failure: { readonly error: unknown } | undefined
 
   constructor(link: MessageLink) {
     this.#link = link
@@ -24,6 +25,7 @@ export class ClientCalls {
   /** Calls, and resolves with what the answer holds. @throws RtmpRejectedError for an `_error` */
   call(name: string, ...args: AmfValue[]): Promise<readonly AmfValue[]> {
     const transactionId = ++this.#lastTransactionId
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error)
     const { promise, resolve, reject } = Promise.withResolvers<readonly AmfValue[]>()
     this.#calls.set(transactionId, { what: name, resolve, reject })
     this.#link.sendCommand(0, { name, transactionId, args })
@@ -38,6 +40,7 @@ export class ClientCalls {
 
   /** Resolves with an onStatus of `code`. @throws RtmpRejectedError for one of level error */
   async awaitStatus(what: string, code: string): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error
     const { promise, resolve, reject } = Promise.withResolvers<readonly AmfValue[]>()
     this.#status = { what, code, resolve, reject }
     await promise
@@ -60,8 +63,9 @@ export class ClientCalls {
     return true
   }
 
-  /** Nothing more will be answered. */
+  /** Nothing more will be answered: neither what is awaited now nor what is asked for later. */
   fail(error: unknown): void {
+    this.#failure ??= { error }
     for (const waiter of this.#calls.values()) waiter.reject(error)
     this.#calls.clear()
     this.#status?.reject(error)

@@ -37,14 +37,15 @@ export async function repairMp4(file: EditableFile, onProgress?: Progress): Prom
     return { changed: false, frames, durationMs: toMs(movie.durationTicks, movie.timescale), lostBytes: 0, faults }
   }
   const scan = new FragmentScan(window, layout.moov.endOffset, faults)
-  const tracks = await logFragments(window, scan, movie, faults, onProgress)
+  const { tracks, dataEnd } = await logFragments(window, scan, movie, faults, onProgress)
   const frames = tracks.reduce((sum, { log }) => sum + log.sampleCount, 0)
   const durationMs = tracks.reduce((longest, track) => Math.max(longest, endMs(track)), 0)
-  const lostBytes = (scan.appendedIndexAt ?? window.sizeBytes) - scan.goodEnd
+  const keptEnd = Math.max(scan.goodEnd, dataEnd) // nothing that a fragment speaks of goes
+  const lostBytes = Math.max(0, (scan.appendedIndexAt ?? window.sizeBytes) - keptEnd)
   const isOurs = layout.reservedAt !== undefined && frames > 0 && (await countSamples(window, movie)) === 0
-  if (isOurs) await finalise(file, layout, movie, tracks, scan.goodEnd)
+  if (isOurs) await finalise(file, layout, movie, tracks, keptEnd)
   else if (lostBytes > 0) {
-    await file.truncate(scan.goodEnd)
+    await file.truncate(keptEnd)
     await file.sync()
   }
   onProgress?.(window.sizeBytes, window.sizeBytes)
@@ -57,27 +58,33 @@ async function finalise(
   layout: Layout,
   movie: Movie,
   tracks: readonly IndexedTrack[],
-  goodEnd: number,
+  mediaEnd: number,
 ): Promise<void> {
   const reservedAt = layout.reservedAt ?? 0
   if (layout.hasLostIndex) {
     await file.write(reservedAt, reservedHead())
     await file.sync()
   }
-  if (goodEnd < file.sizeBytes) await file.truncate(goodEnd)
+  if (mediaEnd < file.sizeBytes) await file.truncate(mediaEnd)
   const { title, creationTimeMs } = movie
   const facts = {
     ...(title === undefined ? {} : { title }),
     ...(creationTimeMs === undefined ? {} : { creationTimeMs }),
   }
-  let offset = goodEnd
+  let offset = mediaEnd
   for (const piece of movieIndex(facts, tracks)) {
     await file.write(offset, piece)
     offset += piece.length
   }
   await file.sync()
-  await file.write(reservedAt, mediaHead(goodEnd - reservedAt))
+  await file.write(reservedAt, mediaHead(mediaEnd - reservedAt))
   await file.sync()
+}
+
+/** All samples of a file in fragments, and where the last of them ends. */
+interface Logged {
+  readonly tracks: readonly IndexedTrack[]
+  readonly dataEnd: number
 }
 
 /** Goes through all fragments. One that cannot be read is passed over, with a fault. */
@@ -87,14 +94,15 @@ async function logFragments(
   movie: Movie,
   faults: Fault[],
   onProgress: Progress | undefined,
-): Promise<IndexedTrack[]> {
+): Promise<Logged> {
   const tracks = new Map(movie.tracks.map((track) => [track.id, track]))
   const logs = new Map(movie.tracks.map((track) => [track.id, new SampleLog(track.timescale)]))
   const ends: TrackEnds = new Map()
   let toldAt = 0
+  let dataEnd = 0
   for (let fragment = await scan.next(); fragment !== undefined; fragment = await scan.next()) {
     try {
-      logFragment(fragment, tracks, ends, logs, window.sizeBytes)
+      dataEnd = Math.max(dataEnd, logFragment(fragment, tracks, ends, logs, window.sizeBytes))
     } catch (error) {
       if (!(error instanceof TapedeckError)) throw error
       noteFault(faults, 'bad-fragment', fragment.offset, error.message)
@@ -103,16 +111,19 @@ async function logFragments(
     toldAt = fragment.endOffset
     onProgress?.(toldAt, window.sizeBytes)
   }
-  return movie.tracks.map((track) => ({ ...track, log: logs.get(track.id) ?? new SampleLog(track.timescale) }))
+  const logged = movie.tracks.map((track) => ({ ...track, log: logs.get(track.id) ?? new SampleLog(track.timescale) }))
+  return { tracks: logged, dataEnd }
 }
 
+/** Returns where the last sample ends. */
 function logFragment(
   fragment: Fragment,
   tracks: ReadonlyMap<number, MovieTrack>,
   ends: TrackEnds,
   logs: ReadonlyMap<number, SampleLog>,
   fileBytes: number,
-): void {
+): number {
+  let dataEnd = 0
   for (const run of readFragment(fragment, tracks, ends, fileBytes)) {
     const log = logs.get(run.track.id)
     if (log === undefined || run.count === 0) continue
@@ -120,9 +131,11 @@ function logFragment(
     if (run.defaults.description > run.track.entries.length) throw new MalformedError('tfhd', 'no such sample entry')
     for (const sample of runSamples(run)) {
       log.add(sample.dts + shiftTicks, sample.pts + shiftTicks, sample.key, sample.size)
+      dataEnd = Math.max(dataEnd, sample.offset + sample.size)
     }
     log.chunk(run.dataOffset, run.count, run.defaults.description)
   }
+  return dataEnd
 }
 
 function endMs({ log, timescale }: IndexedTrack): number {

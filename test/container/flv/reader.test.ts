@@ -163,7 +163,7 @@ describe('repairFlv', () => {
 })
 
 it('throws nothing but its own errors at mutated files, and repairs each for good', async () => {
-  expect(await attack(target, 3000, 1)).toBeUndefined()
+  expect((await attack(target, 3000, 1)).finding).toBeUndefined()
 })
 
 it('attacks with a file that is good', async () => {
