@@ -1,24 +1,27 @@
 import { type AmfValue, writeAmf0Values } from '../src/container/flv/amf0.ts'
+import { LimitError } from '../src/media/errors.ts'
 import { chunkMessage } from '../src/rtmp/chunk-writer.ts'
-import type { RtmpHandlers } from '../src/rtmp/handlers.ts'
+import type { RtmpHandlers, StreamRequest } from '../src/rtmp/handlers.ts'
 import { ServerSession } from '../src/rtmp/server-session.ts'
 import type { SessionHost } from '../src/rtmp/session-host.ts'
 import type { FuzzTarget } from './target.ts'
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Lets everybody in, and counts that everybody leaves. */
+/** Lets everybody in whose name does not begin with "no", and counts that everybody leaves. */
 class OpenHouse implements RtmpHandlers {
   open = 0
 
-  async publish() {
+  async publish({ name }: StreamRequest) {
+    refuseNo(name)
     this.open++
     const end = () => this.open--
     const nothing = () => undefined
     return { media: nothing, data: nothing, flush: nothing, end, held: false, live: false }
   }
 
-  async play() {
+  async play({ name }: StreamRequest) {
+    refuseNo(name)
     this.open++
     let left = false
     const end = () => {
@@ -27,6 +30,10 @@ class OpenHouse implements RtmpHandlers {
     }
     return { pause: () => undefined, end }
   }
+}
+
+function refuseNo(name: string): void {
+  if (name.startsWith('no')) throw new LimitError('streams', { limit: 1 })
 }
 
 function command(messageStreamId: number, ...values: AmfValue[]): Buffer {
@@ -53,6 +60,22 @@ export const target: FuzzTarget = {
         ...[command(1, 'pause', 0, null, true, 1), command(1, 'seek', 0, null, 1), command(1, 'play2', 0, null, {})],
         ...[command(0, 'getStreamLength', 3, null, 'a'), command(0, '_checkbw', 4), command(0, 'FCSubscribe', 5)],
       ]),
+      Buffer.concat([
+        ...[connect, command(0, 'releaseStream', 2, null, 'a'), command(0, 'FCPublish', 3, null, 'a')],
+        ...[
+          command(0, 'createStream', 4, null),
+          command(1, 'publish', 0, null, 'a'),
+          command(1, 'publish', 0, null, 'b'),
+        ],
+        ...[command(1, 'play', 0, null, 'a'), command(2, 'publish', 0, null, 'no'), command(1, 'closeStream', 0, null)],
+        ...[
+          command(1, 'receiveAudio', 0, null, false),
+          command(0, '_result', 9, null),
+          command(0, 'unheard-of', 7, null),
+        ],
+        ...[command(1, 'play', 0, null, 'a'), command(1, 'play', 0, null, 'no')],
+      ]),
+      Buffer.concat([connect, ...Array.from({ length: 18 }, (_, i) => command(0, 'createStream', 2 + i, null))]),
       Buffer.from('0200000000000006040000000000060102030402000000000000040500000000000010000', 'hex'),
     ]
   },
