@@ -37,14 +37,15 @@ export interface TrackSurveyReport {
 
 /** Follows the samples of one track in file order, in bounded memory. */
 export class TrackSurvey {
-  /** In the configuration seen last. */
-  track: Track
+  /** In the configuration that it begins with. */
+  readonly track: Track
   samples = 0
   bytes = 0
   /** Shown first and shown last, ticks. */
   first = Number.POSITIVE_INFINITY
   last = Number.NEGATIVE_INFINITY
   #epochs = 1
+  #epoch: number
   /** The latest time so far in file order: readers that know no dts give pts, which step back. */
   #front = Number.NEGATIVE_INFINITY
   #step = 0
@@ -57,6 +58,7 @@ export class TrackSurvey {
 
   constructor(track: Track) {
     this.track = track
+    this.#epoch = track.epoch
   }
 
   /** Where the last sample shown ends, if it is as long as the mean one, ticks. */
@@ -65,9 +67,9 @@ export class TrackSurvey {
   }
 
   add(sample: Sample): void {
-    if (sample.track !== this.track) {
-      if (sample.track.epoch !== this.track.epoch) this.#epochs++
-      this.track = sample.track
+    if (sample.track.epoch !== this.#epoch) {
+      this.#epochs++
+      this.#epoch = sample.track.epoch
     }
     this.samples++
     this.bytes += sample.size

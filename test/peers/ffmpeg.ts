@@ -75,14 +75,27 @@ export async function complaints(path: string): Promise<string> {
   return ffmpeg('-i', path, '-f', 'null', '-')
 }
 
-/** ffmpeg publishing `path` to `url`, to be awaited or ended. `speed` is `-readrate`; 1 is real time. */
-export function publish(path: string, url: string, options: { speed?: number; loop?: boolean } = {}) {
+/** How `publish` goes about it. */
+export interface PublishOptions {
+  /** `-readrate`; 1 is real time. As fast as it goes where nothing is said. */
+  readonly speed?: number
+  readonly loop?: boolean
+  /** What ffmpeg is told of its output beyond that. */
+  readonly args?: readonly string[]
+}
+
+/** ffmpeg publishing `path` to `url`, to be awaited or ended. */
+export function publish(path: string, url: string, options: PublishOptions = {}) {
   const args = ['-nostdin', '-hide_banner', '-v', 'error']
   if (options.loop) args.push('-stream_loop', '-1')
   if (options.speed !== undefined) args.push('-readrate', String(options.speed))
-  const child = spawn('ffmpeg', [...args, '-i', path, '-c', 'copy', '-map', '0', '-f', 'flv', url], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const child = spawn(
+    'ffmpeg',
+    [...args, '-i', path, '-c', 'copy', '-map', '0', ...(options.args ?? []), '-f', 'flv', url],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   let said = ''
   child.stderr.on('data', (text) => {
     said += text
