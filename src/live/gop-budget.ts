@@ -1,4 +1,10 @@
-import type { GopCache } from './gop-cache.ts'
+/** What shares the budget: a `GopCache`. */
+export interface BudgetedCache {
+  readonly bytes: number
+  /** Somebody plays the stream: others are likelier to join it. */
+  readonly watched: boolean
+  clear(): void
+}
 
 /**
  * Bounds the GOP caches of all streams together. Beyond the bound the largest one goes, of a stream that nobody watches as
@@ -6,7 +12,7 @@ import type { GopCache } from './gop-cache.ts'
  */
 export class GopBudget {
   readonly #maxBytes: number
-  readonly #caches = new Set<GopCache>()
+  readonly #caches = new Set<BudgetedCache>()
   #bytes = 0
 
   constructor(maxBytes: number) {
@@ -19,20 +25,20 @@ export class GopBudget {
   }
 
   /** For caches: `cache` has taken in so many bytes more. May clear any cache, this one too. */
-  grow(cache: GopCache, bytes: number): void {
+  grow(cache: BudgetedCache, bytes: number): void {
     this.#caches.add(cache)
     this.#bytes += bytes
     while (this.#bytes > this.#maxBytes) this.#clearLargest()
   }
 
   /** For caches: `cache` is empty now, and had `bytes`. */
-  shrink(cache: GopCache, bytes: number): void {
+  shrink(cache: BudgetedCache, bytes: number): void {
     this.#caches.delete(cache)
     this.#bytes -= bytes
   }
 
   #clearLargest(): void {
-    let largest: GopCache | undefined
+    let largest: BudgetedCache | undefined
     for (const cache of this.#caches) {
       if (largest === undefined || weight(cache) > weight(largest)) largest = cache
     }
@@ -41,6 +47,6 @@ export class GopBudget {
 }
 
 /** Unwatched caches weigh more than any watched one. */
-function weight(cache: GopCache): number {
+function weight(cache: BudgetedCache): number {
   return cache.watched ? cache.bytes : cache.bytes + 2 ** 40
 }

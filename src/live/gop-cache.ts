@@ -1,5 +1,5 @@
 import type { Frame } from '../media/frame.ts'
-import type { GopBudget } from './gop-budget.ts'
+import type { BudgetedCache, GopBudget } from './gop-budget.ts'
 
 /** Media of one stream kept for late joiners, bytes: 4 s of 32 Mbit/s. Of a longer GOP none is kept. */
 const MAX_GOP_BYTES = 16 * 1024 * 1024
@@ -10,12 +10,11 @@ const MAX_GOP_FRAMES = 4096
  * The frames since the last keyframe of the leading video track, all tracks, in arrival order. Empty for audio-only streams,
  * and from the moment that a bound was reached until the next keyframe: who joins then waits for that.
  */
-export class GopCache {
+export class GopCache implements BudgetedCache {
   readonly #budget: GopBudget
   #frames: Frame[] = []
   #bytes = 0
   #leadTrackId: number | undefined
-  /** Somebody plays the stream: others are likelier to join it. */
   watched = false
 
   constructor(budget: GopBudget) {
