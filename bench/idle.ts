@@ -24,10 +24,7 @@ function idleConnection(port: number): Promise<Socket> {
 /** What a thousand connections cost that do nothing. */
 export async function idle(): Promise<void> {
   const rows: string[][] = []
-  for (const start of [
-    () => startTapedeck('idle', ['--max-connections', '2000', '--max-connections-per-second', '100000']),
-    startNginx,
-  ]) {
+  for (const start of [() => startTapedeck('idle', []), startNginx]) {
     const server = await start()
     const sockets: Socket[] = []
     try {

@@ -90,6 +90,7 @@ export const target: FuzzTarget = {
       write: () => undefined,
       gather: () => undefined,
       disconnect: () => undefined,
+      refused: () => undefined,
       suspend(asked) {
         work = asked
         session.link.stop()

@@ -1,6 +1,6 @@
-import { BlockList, isIP } from 'node:net'
 import { type Authorizer, UnauthorizedError } from '../live/authorizer.ts'
 import type { StreamAddress } from '../live/stream.ts'
+import { isLoopback } from '../rtmp/loopback.ts'
 import { BadTokenError, type Grant, type TokenClaims, type TokenKeeper } from './token.ts'
 
 /** Who has to show a token. */
@@ -9,17 +9,6 @@ export interface AccessRules {
   readonly requireToken: boolean
   /** Nobody. A token that is shown is checked all the same. */
   readonly allowAnonymous: boolean
-}
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-/** Whether `address` (`host`, `host:port` or `[host]:port`) is this machine itself, also as IPv4 mapped into IPv6. */
-export function isLoopback(address: string): boolean {
-  const bare = isIP(address) ? address : address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
-  const family = isIP(bare)
-  return family !== 0 && loopback.check(bare, family === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**

@@ -155,7 +155,7 @@ export const settingsSchema = z.object({
   }),
 
   maxConnections: wholeNumber(1, 1_000_000)
-    .default(1000)
+    .default(2000)
     .register(optionHelp, {
       ...LIMITS,
       placeholder: 'n',
@@ -166,7 +166,7 @@ export const settingsSchema = z.object({
     .register(optionHelp, {
       ...LIMITS,
       placeholder: 'n',
-      description: 'New connections per second from one address',
+      description: 'New connections per second from one address; this machine itself is not bound',
     }),
   maxStreams: wholeNumber(1, 1_000_000)
     .default(1000)

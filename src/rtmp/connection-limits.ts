@@ -44,24 +44,61 @@ export class AddressRate {
   }
 }
 
-/** Turns a flood of like events into one line of the log every ten seconds, with their number. */
-export class QuietLog {
-  readonly #intervalMs = 10_000
-  readonly #write: (what: string, count: number) => void
-  readonly #kinds = new Map<string, { atMs: number; unsaid: number }>()
+/** Lines of one kind that are written at once, per interval. */
+const LINES_AT_ONCE = 3
+const LINE_INTERVAL_MS = 10_000
 
-  constructor(write: (what: string, count: number) => void) {
+/** What was not written of one kind of event since `sinceMs`. */
+interface Unsaid {
+  sinceMs: number
+  lines: number
+  count: number
+  fields: object
+}
+
+/**
+ * Turns a flood of like events into a few lines of the log: the first three of a kind as they come, and then one line every
+ * ten seconds with the number of the others, and the last of them.
+ */
+export class QuietLog {
+  readonly #write: (kind: string, fields: object, count: number) => void
+  readonly #kinds = new Map<string, Unsaid>()
+
+  constructor(write: (kind: string, fields: object, count: number) => void) {
     this.#write = write
   }
 
-  /** Says `what` now when it was not said lately; otherwise counts it for the next time. At most some dozen kinds. */
-  note(what: string, nowMs: number): void {
-    const kind = this.#kinds.get(what) ?? { atMs: Number.NEGATIVE_INFINITY, unsaid: 0 }
-    this.#kinds.set(what, kind)
-    kind.unsaid++
-    if (nowMs - kind.atMs < this.#intervalMs) return
-    this.#write(what, kind.unsaid)
-    kind.atMs = nowMs
-    kind.unsaid = 0
+  /** Of kinds there may be some dozens: they are kept for good. `nowMs` never runs back. */
+  note(kind: string, fields: object, nowMs: number): void {
+    let unsaid = this.#kinds.get(kind)
+    if (unsaid === undefined) this.#kinds.set(kind, (unsaid = { sinceMs: nowMs, lines: 0, count: 0, fields }))
+    this.#end(kind, unsaid, nowMs)
+    if (unsaid.lines < LINES_AT_ONCE) {
+      unsaid.lines++
+      this.#write(kind, fields, 1)
+      return
+    }
+    unsaid.count++
+    unsaid.fields = fields
+  }
+
+  /** Writes what is due; call about once a second. */
+  tick(nowMs: number): void {
+    for (const [kind, unsaid] of this.#kinds) this.#end(kind, unsaid, nowMs)
+  }
+
+  /** Writes all that is unsaid, now. */
+  close(): void {
+    this.tick(Number.POSITIVE_INFINITY)
+  }
+
+  /** A flood that goes on has one line per interval; after a quiet interval there may be three again. */
+  #end(kind: string, unsaid: Unsaid, nowMs: number): void {
+    if (nowMs - unsaid.sinceMs < LINE_INTERVAL_MS) return
+    const { count } = unsaid
+    unsaid.sinceMs = nowMs
+    unsaid.lines = count > 0 ? LINES_AT_ONCE : 0
+    unsaid.count = 0
+    if (count > 0) this.#write(kind, unsaid.fields, count)
   }
 }

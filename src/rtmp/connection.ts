@@ -42,6 +42,8 @@ export interface ConnectionHooks {
   closed(connection: RtmpConnection): void
   /** The peer broke the protocol or a limit; the connection closes by itself. */
   failed(connection: RtmpConnection, error: TapedeckError): void
+  /** The peer may not publish or play what it asked for. */
+  refused(connection: RtmpConnection, action: 'publish' | 'play', error: TapedeckError): void
 }
 
 /** handshake → open → closing → closed. */
@@ -174,6 +176,10 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
   destroy(reason: PublishEnd): void {
     this.#socket.destroy()
     this.#close(reason)
+  }
+
+  refused(action: 'publish' | 'play', error: TapedeckError): void {
+    this.#hooks.refused(this, action, error)
   }
 
   suspend(work: Promise<void>): void {

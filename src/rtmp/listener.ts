@@ -6,6 +6,7 @@ import { type ByteConsumer, type ByteSource, StreamSource } from './byte-source.
 import { type ConnectionOptions, RtmpConnection } from './connection.ts'
 import { AddressRate, QuietLog, type Refusal } from './connection-limits.ts'
 import type { RtmpHandlers } from './handlers.ts'
+import { isLoopback } from './loopback.ts'
 import { takeOver } from './polled-source.ts'
 import { type PacedReader, ReadPacer } from './read-pacer.ts'
 import { OWN_CHUNK_SIZE } from './wire.ts'
@@ -13,7 +14,7 @@ import { OWN_CHUNK_SIZE } from './wire.ts'
 /** Bounds of an RTMP server; what is left out is as in `RTMP_LIMITS`. */
 export interface RtmpLimits {
   readonly maxConnections: number
-  /** New connections of one IP address, per second; ten seconds' worth may come at once. */
+  /** New connections of one IP address, per second; ten seconds' worth may come at once. This machine itself is not bound. */
   readonly perAddressPerSecond: number
   readonly maxMessageBytes: number
   /** Messages of one connection that have begun and are not complete, bytes. */
@@ -24,7 +25,7 @@ export interface RtmpLimits {
 
 /** Defaults. */
 export const RTMP_LIMITS: RtmpLimits = {
-  maxConnections: 1000,
+  maxConnections: 2000,
   perAddressPerSecond: 100,
   maxMessageBytes: 16 * 1024 * 1024,
   maxPendingBytes: 32 * 1024 * 1024,
@@ -45,6 +46,9 @@ export interface RtmpListenerOptions {
   /** Between reads of a publisher that is watched, ms. */
   readonly liveReadMs?: number
 }
+
+/** The log line of connections that were not let in. */
+const REFUSED = 'RTMP connections refused'
 
 /** A snapshot of a listener; all but the first three only grow. */
 export interface RtmpListenerStats {
@@ -83,7 +87,10 @@ export class RtmpListener {
     this.#logger = logger
     this.#pacer = new ReadPacer(options.liveReadMs ?? 60)
     this.#rate = new AddressRate(this.#limits.perAddressPerSecond)
-    this.#quiet = new QuietLog((reason, count) => logger.warn({ reason, count }, 'RTMP connections refused'))
+    this.#quiet = new QuietLog((kind, fields, count) => {
+      if (kind === REFUSED) logger.warn({ ...fields, count }, kind)
+      else logger.info({ ...fields, count }, kind)
+    })
     this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls)
   }
 
@@ -124,6 +131,7 @@ export class RtmpListener {
     if (this.#closing === undefined) {
       this.#closing = Promise.withResolvers()
       clearInterval(this.#clock)
+      this.#quiet.close()
       if (this.#server.listening) this.#server.close()
       for (const connection of this.#connections) connection.close('shutdown')
       if (this.#connections.size === 0) this.#closing.resolve()
@@ -153,23 +161,38 @@ export class RtmpListener {
     server.maxConnections = this.#limits.maxConnections // those in mid-handshake count too
     server.prependListener('connection', (socket: Socket) => this.#refuses(socket))
     server.on('drop', () => this.#refuse('too many connections'))
-    server.on('tlsClientError', (error) => this.#logger.debug({ err: error }, 'TLS handshake failed'))
+    server.on('tlsClientError', (error, socket) => this.#tlsFailed(error, socket))
     return server
   }
 
   /** Destroys the socket if it may not come in. */
   #refuses(socket: Socket): boolean {
     const nowMs = performance.now()
-    if (this.#connections.size >= this.#limits.maxConnections) this.#refuse('too many connections')
-    else if (!this.#rate.take(socket.remoteAddress ?? '', nowMs)) this.#refuse('too many from one address')
+    if (this.#connections.size >= this.#limits.maxConnections) this.#refuse('too many connections', socket)
+    else if (this.#isTooOften(socket.remoteAddress ?? '', nowMs)) this.#refuse('too many from one address', socket)
     else if (this.#closing === undefined) return false
     socket.destroy()
     return true
   }
 
-  #refuse(reason: Refusal): void {
+  /** What comes from this machine is its own doing, or a proxy's for many. */
+  #isTooOften(address: string, nowMs: number): boolean {
+    return !isLoopback(address) && !this.#rate.take(address, nowMs)
+  }
+
+  #refuse(reason: Refusal, socket?: Socket): void {
     this.#refused++
-    this.#quiet.note(reason, performance.now())
+    const peer = socket === undefined ? {} : { peer: addressText(socket) }
+    this.#quiet.note(REFUSED, { code: 'TD_LIMIT', reason, ...peer }, performance.now())
+  }
+
+  #tlsFailed(error: Error, socket: Socket): void {
+    const code = 'code' in error ? String(error.code) : undefined
+    this.#quiet.note(
+      'TLS handshakes failed',
+      { code, reason: error.message, peer: addressText(socket) },
+      performance.now(),
+    )
   }
 
   #connect(socket: Socket, address: string, sourceOf: (consumer: ByteConsumer) => ByteSource): void {
@@ -197,12 +220,19 @@ export class RtmpListener {
     this.#failed++
     const fields = { peer: connection.address, code: error.code, reason: error.message }
     if (connection.publishing) this.#logger.warn(fields, 'RTMP publisher dropped')
-    else this.#logger.debug(fields, 'RTMP connection dropped')
+    else this.#quiet.note('RTMP connection dropped', fields, performance.now())
+  }
+
+  /** For connections alone. */
+  refused(connection: RtmpConnection, action: 'publish' | 'play', error: TapedeckError): void {
+    const fields = { peer: connection.address, code: error.code, reason: error.message }
+    this.#quiet.note(`${action} refused`, fields, performance.now())
   }
 
   #tick(): void {
     const nowMs = performance.now()
     for (const connection of this.#connections) connection.tick(nowMs)
+    this.#quiet.tick(nowMs)
   }
 }
 

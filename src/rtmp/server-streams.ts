@@ -1,5 +1,5 @@
 import type { AmfValue } from '../container/flv/amf0.ts'
-import { LimitError } from '../media/errors.ts'
+import { LimitError, TapedeckError } from '../media/errors.ts'
 import { type Command, printable } from './command.ts'
 import { inTime } from './deadline.ts'
 import type { PublishEnd, RtmpHandlers, RtmpPlaySource, RtmpPublishSink, StreamRequest } from './handlers.ts'
@@ -249,10 +249,9 @@ export class ServerStreams {
     }
   }
 
-  #noteFailure(error: unknown, action: string): void {
+  #noteFailure(error: unknown, action: 'publish' | 'play'): void {
     const { peer, logger } = this.#host
-    const known = error instanceof Error && 'code' in error && String(error.code).startsWith('TD_')
-    if (known) logger.info({ peer: peer.address, reason: error.message }, `${action} refused`)
+    if (error instanceof TapedeckError) this.#host.refused(action, error)
     else logger.error({ peer: peer.address, err: error }, `${action} failed`)
   }
 

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { Access, isLoopback } from '../../src/api/access.ts'
+import { Access } from '../../src/api/access.ts'
 import { readOrMakeSecret, readSecret, SecretError } from '../../src/api/secret.ts'
 import { TokenKeeper } from '../../src/api/token.ts'
+import { isLoopback } from '../../src/rtmp/loopback.ts'
 
 const secret = Buffer.from('0123456789abcdef0123456789abcdef')
 const keeper = new TokenKeeper(secret)

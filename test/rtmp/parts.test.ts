@@ -132,13 +132,25 @@ describe('limits', () => {
   })
 
   it('turn a flood into a line now and then', () => {
-    const lines: [string, number][] = []
-    const log = new QuietLog((what, count) => lines.push([what, count]))
-    for (let ms = 0; ms < 25_000; ms += 10) log.note('x', ms)
-    expect(lines).toEqual([
-      ['x', 1],
-      ['x', 1000],
-      ['x', 1000],
+    const lines: [string, object, number][] = []
+    const log = new QuietLog((...line) => lines.push(line))
+    for (let ms = 0; ms < 25_000; ms += 10) log.note('x', { ms }, ms)
+    expect(lines.splice(0)).toEqual([
+      ['x', { ms: 0 }, 1],
+      ['x', { ms: 10 }, 1],
+      ['x', { ms: 20 }, 1],
+      ['x', { ms: 9990 }, 997],
+      ['x', { ms: 19_990 }, 1000],
     ])
+    log.tick(29_000)
+    expect(lines).toEqual([])
+    log.tick(30_000)
+    expect(lines.splice(0)).toEqual([['x', { ms: 24_990 }, 500]])
+    log.tick(40_000)
+    for (let i = 0; i < 5; i++) log.note('x', {}, 40_001)
+    log.note('y', {}, 40_002)
+    expect(lines.splice(0).map(([kind]) => kind)).toEqual(['x', 'x', 'x', 'y'])
+    log.close()
+    expect(lines).toEqual([['x', {}, 2]])
   })
 })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type AmfValue, writeAmf0Values } from '../../src/container/flv/amf0.ts'
-import { MalformedError } from '../../src/media/errors.ts'
+import { MalformedError, type TapedeckError } from '../../src/media/errors.ts'
 import { chunkMessage } from '../../src/rtmp/chunk-writer.ts'
 import { type Command, parseCommand, textMember } from '../../src/rtmp/command.ts'
 import { ServerSession } from '../../src/rtmp/server-session.ts'
@@ -15,6 +15,7 @@ class Bench implements SessionHost {
   readonly peer = { id: 1, address: '127.0.0.1:1', secure: false, agent: '', disconnect: () => this.disconnect() }
   readonly unsentBytes = 0
   readonly session: ServerSession
+  readonly refusals: string[] = []
   disconnected = false
   #sent = new Collector()
   #work: Promise<void> = Promise.resolve()
@@ -32,6 +33,9 @@ class Bench implements SessionHost {
   }
   disconnect(): void {
     this.disconnected = true
+  }
+  refused(action: string, error: TapedeckError): void {
+    this.refusals.push(`${action} ${error.code}`)
   }
   suspend(work: Promise<void>): void {
     this.session.link.stop()
