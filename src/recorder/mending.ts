@@ -3,26 +3,44 @@ import type { Progress, RepairReport } from '../container/reader.ts'
 import type { EditableFile } from '../media/ports.ts'
 import type { OpenFile, Storage } from '../storage/ports.ts'
 
+/** Less than this shows no format yet, bytes. */
+const MIN_BYTES = 12
+/** What there can be of a file without a whole frame in it, bytes: a header with all its reserves, and part of a write. */
+const MAX_FRAMELESS_BYTES = 256 * 1024
+
 /** What a repair did, and how large the file is now. */
 export interface MendReport extends RepairReport {
   readonly sizeBytes: number
+  /** It held no frame, and was removed. */
+  readonly removed: boolean
 }
 
 /**
- * Repairs a file that was left unfinished. When there is no room for what a repair appends, that is cut off again, so that
- * the file plays as before and can be tried again.
+ * Repairs a file of ours that was left unfinished. When there is no room for what a repair appends, that is cut off again,
+ * so that the file plays as before and can be tried again. A file that was left before its first frame is removed.
  */
 export async function mendFile(storage: Storage, path: string, onProgress?: Progress): Promise<MendReport> {
   const file = await storage.open(path)
+  const leftBytes = file.sizeBytes
+  try {
+    const report = leftBytes < MIN_BYTES ? NOTHING : await mend(file, onProgress)
+    const removed = report.frames === 0 && leftBytes <= MAX_FRAMELESS_BYTES
+    if (removed) await storage.remove(path)
+    return { ...report, sizeBytes: file.sizeBytes, removed }
+  } finally {
+    await file.close()
+  }
+}
+
+const NOTHING: RepairReport = { changed: false, frames: 0, durationMs: 0, lostBytes: 0, faults: [] }
+
+async function mend(file: OpenFile, onProgress: Progress | undefined): Promise<RepairReport> {
   const cautious = new CautiousFile(file)
   try {
-    const report = await repairContainer(cautious, onProgress)
-    return { ...report, sizeBytes: file.sizeBytes }
+    return await repairContainer(cautious, onProgress)
   } catch (error) {
     await cautious.undoAppend()
     throw error
-  } finally {
-    await file.close()
   }
 }
 

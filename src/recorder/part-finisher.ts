@@ -126,11 +126,15 @@ export class PartFinisher {
   async #mend(part: Part): Promise<boolean> {
     const { storage, audit, logger } = this.#options
     try {
-      const report = await mendFile(storage, part.path)
-      part.state = 'repaired'
+      const { removed, ...report } = await mendFile(storage, part.path)
+      part.state = removed ? 'removed' : 'repaired'
       part.finalBytes = report.sizeBytes
       this.#unfinished.delete(part)
       this.#closed(part)
+      if (removed) {
+        audit.note('deleted', part.path, { reason: 'no frame of it could be written' })
+        return true
+      }
       audit.note('repaired', part.path, { ...report, faults: report.faults.length })
       this.#options.onFinalised?.(part)
       return true

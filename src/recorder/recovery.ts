@@ -22,6 +22,7 @@ export interface RecoveryProgress {
   readonly isRunning: boolean
   /** Files that a crash left, so far. */
   readonly found: number
+  /** Complete now; or removed, when there was no frame in them. */
   readonly repaired: number
   /** Not repaired: gone, not to be made sense of, or to be tried again. */
   readonly failed: number
@@ -100,22 +101,16 @@ export class Recovery {
     const { id, path, room, participant } = entry
     const fields = { path, room, participant }
     try {
-      if (await this.#removeEmpty(path)) {
-        audit.note('deleted', path, { reason: 'empty after a crash' })
+      const { frames, durationMs, lostBytes, changed, faults, removed } = await mendFile(storage, path)
+      if (removed) {
+        audit.note('deleted', path, { room, participant, reason: 'no frame in it after a crash' })
+        logger.info(fields, 'file that a crash left before its first frame is removed')
       } else {
-        const { frames, durationMs, lostBytes, changed, faults } = await mendFile(storage, path)
-        this.#repaired++
-        audit.note('repaired', path, {
-          room,
-          participant,
-          frames,
-          durationMs,
-          lostBytes,
-          changed,
-          faults: faults.length,
-        })
-        logger.info({ ...fields, frames, durationMs, lostBytes }, 'file that a crash left is repaired and complete')
+        const facts = { frames, durationMs, lostBytes }
+        audit.note('repaired', path, { room, participant, ...facts, changed, faults: faults.length })
+        logger.info({ ...fields, ...facts }, 'file that a crash left is repaired and complete')
       }
+      this.#repaired++
       this.#postponed.delete(id)
       register.closed(id)
     } catch (error) {
@@ -139,16 +134,5 @@ export class Recovery {
     audit.note('failed', path, { room, participant, code })
     if (code === 'TD_FILE_MISSING') logger.warn(fields, 'file that a crash left is gone')
     else logger.error(fields, 'file that a crash left cannot be repaired; it stays as it is')
-  }
-
-  /** A file that was made but never written to is of no use. */
-  async #removeEmpty(path: string): Promise<boolean> {
-    const { storage } = this.#options
-    const file = await storage.open(path)
-    const { sizeBytes } = file
-    await file.close()
-    if (sizeBytes > 0) return false
-    await storage.remove(path)
-    return true
   }
 }

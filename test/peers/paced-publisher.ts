@@ -8,8 +8,16 @@ export interface FlvTag {
   readonly body: Buffer
 }
 
-/** All audio, video and script tags of an FLV file. Written apart from src/container, so as to prove it. */
-export function flvTags(path: string): FlvTag[] {
+const known = new Map<string, readonly FlvTag[]>()
+
+/** All audio, video and script tags of an FLV file, read once. Written apart from src/container, so as to prove it. */
+export function flvTags(path: string): readonly FlvTag[] {
+  const tags = known.get(path) ?? readTags(path)
+  known.set(path, tags)
+  return tags
+}
+
+function readTags(path: string): FlvTag[] {
   const file = readFileSync(path)
   const tags: FlvTag[] = []
   for (let at = file.readUInt32BE(5) + 4; at + 11 <= file.length; ) {
@@ -26,6 +34,8 @@ const isMedia = ({ type, body }: FlvTag) => (type === 8 && body[1] === 1) || (ty
 
 /** Publishes the tags of an FLV file in real time, over and over, and knows what it has sent. */
 export class PacedPublisher {
+  /** All media in the order in which it was handed to the socket, at its time in the stream. */
+  readonly sent: FlvTag[] = []
   readonly #wire: RtmpWire
   readonly #tags: readonly FlvTag[]
   readonly #periodMs: number
@@ -76,6 +86,7 @@ export class PacedPublisher {
       const tag = this.#tags[this.#next % this.#tags.length]
       if (offsetMs + tag.timestampMs > nowMs || this.#wire.closed) return
       this.#send(tag, offsetMs)
+      this.sent.push({ ...tag, timestampMs: tag.timestampMs + offsetMs })
       if (isVideo(tag)) this.lastVideoMs = offsetMs + tag.timestampMs
       this.#next++
     }

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+/** Compiled sources are kept here, which halves the time of a start. */
+const compileCache = join(tmpdir(), `tapedeck-test-compiled-${process.getuid?.() ?? 0}`)
 
 /** A directory that is removed by `drop`. */
 export function scratch(name: string): { path: string; drop(): void } {
@@ -30,12 +32,16 @@ export class TapedeckProcess {
   readonly http: string
   readonly rtmpPort: number
   readonly recordings: string
+  /** Where it keeps its state. */
+  readonly data: string
   readonly #directory: string
   readonly #flags: readonly string[]
   readonly #httpPort: number
   #child: ChildProcess | undefined
   /** Everything that was written to stdout and stderr, over all starts. */
   output = ''
+  #startedAt = 0
+  #onOutput: (() => void)[] = []
 
   private constructor(directory: string, rtmpPort: number, httpPort: number, flags: readonly string[]) {
     this.#directory = directory
@@ -44,8 +50,8 @@ export class TapedeckProcess {
     this.#httpPort = httpPort
     this.rtmp = `rtmp://127.0.0.1:${rtmpPort}`
     this.http = `http://127.0.0.1:${httpPort}`
-    const own = flags.indexOf('--record-dir')
-    this.recordings = own >= 0 ? flags[own + 1] : join(directory, 'recordings')
+    this.recordings = flagValue(flags, '--record-dir') ?? join(directory, 'recordings')
+    this.data = flagValue(flags, '--data-dir') ?? join(directory, 'data')
   }
 
   /** Starts one that keeps its state and files below `directory`. */
@@ -59,6 +65,10 @@ export class TapedeckProcess {
   get pid(): number {
     return this.#child?.pid ?? 0
   }
+  /** What was written since the last start. */
+  get lines(): string[] {
+    return this.output.slice(this.#startedAt).split('\n')
+  }
   get isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
@@ -66,15 +76,19 @@ export class TapedeckProcess {
   /** Once more, on the same ports, state and files. Resolves when it answers on both ports. */
   async start(): Promise<void> {
     const fixed = ['--rtmp', `127.0.0.1:${this.rtmpPort}`, '--http', `127.0.0.1:${this.#httpPort}`]
-    const places = ['--record-dir', this.recordings, '--data-dir', join(this.#directory, 'data')]
+    const places = ['--record-dir', this.recordings, '--data-dir', this.data]
     const child = spawn(process.execPath, [main, 'serve', ...fixed, ...places, ...this.#flags], {
       cwd: this.#directory,
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
+    this.#startedAt = this.output.length
+    child.on('close', () => this.#tell())
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.output += text
+        this.#tell()
       })
     }
     const deadline = performance.now() + 60_000
@@ -91,6 +105,16 @@ export class TapedeckProcess {
     const gone = new Promise<number | null>((settle) => child.once('close', settle))
     child.kill(signal)
     return gone
+  }
+
+  /** Resolves with the first line like `pattern` since the last start, written or to come. */
+  async says(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const line = this.lines.find((each) => pattern.test(each))
+      if (line !== undefined) return line
+      if (!this.isRunning) throw new Error(`ended without saying ${pattern}:\n${this.lines.join('\n')}`)
+      await new Promise<void>((settle) => this.#onOutput.push(settle))
+    }
   }
 
   /** Names of all recording files, sorted. */
@@ -110,12 +134,23 @@ export class TapedeckProcess {
     return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0)
   }
 
+  #tell(): void {
+    for (const settle of this.#onOutput.splice(0)) settle()
+  }
+
   async #answers(): Promise<boolean> {
     try {
-      return (await fetch(`${this.http}/healthz`)).status < 600
+      const health: { phase?: unknown } = await (await fetch(`${this.http}/healthz`)).json()
+      if (health.phase !== 'starting') return true
+      throw new Error('not yet')
     } catch {
       await new Promise((settle) => setTimeout(settle, 20))
       return false
     }
   }
+}
+
+function flagValue(flags: readonly string[], name: string): string | undefined {
+  const at = flags.indexOf(name)
+  return at < 0 ? undefined : flags[at + 1]
 }

@@ -57,7 +57,7 @@ describe('recovery', () => {
 
     const rig = await Rig.start({}, { storage, journal })
     await rig.recorder.recovered()
-    expect(rig.recorder.recovery).toEqual({ isRunning: false, found: 6, repaired: 3, failed: 2 })
+    expect(rig.recorder.recovery).toEqual({ isRunning: false, found: 6, repaired: 4, failed: 2 })
     expect(journal.list().map(({ id }) => id)).toEqual(['others'])
     for (const format of ['mp4', 'flv', 'mkv']) {
       const { samples } = await rig.read(`/rec/torn.${format}`)
