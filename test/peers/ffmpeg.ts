@@ -70,6 +70,14 @@ export async function probe(
   return JSON.parse(stdout)
 }
 
+/** The width of every decoded picture of `path`. */
+export async function pictureWidths(path: string): Promise<number[]> {
+  const args = ['-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=width', '-of', 'json', path]
+  const { stdout } = await exec('ffprobe', args, { maxBuffer: MAX_OUTPUT_BYTES })
+  const { frames }: { frames: { width: number }[] } = JSON.parse(stdout)
+  return frames.map(({ width }) => width)
+}
+
 /** Decodes everything; returns what ffmpeg complained about, empty when nothing. */
 export async function complaints(path: string): Promise<string> {
   return ffmpeg('-i', path, '-f', 'null', '-')

@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ChromiumPlayer } from '../peers/chromium.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { type OutgoingTrack, publisher, sendTracks } from '../peers/enhanced-publisher.ts'
+import { CODED_FRAMES, enhanced, SEQUENCE_START } from '../peers/enhanced-tags.ts'
 import { packetsOf, probe } from '../peers/ffmpeg.ts'
 import { enhancedFlvTracks } from '../peers/flv-payloads.ts'
 import { expectInspectAgrees, inspected } from '../peers/inspected.ts'
 import { expectNothingLost, type Recorded, recorded } from '../peers/recorded.ts'
 import { type Extent, elementary, type SampleCodec } from '../peers/samples.ts'
-import { expectSame, tracksOf, tracksOfAll } from '../peers/sent-tracks.ts'
+import { expectSame, md5, tracksOf, tracksOfAll } from '../peers/sent-tracks.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
 
 const LONG: Extent = { seconds: 20, size: '1280x720', rate: 30 }
@@ -41,10 +42,15 @@ async function outgoing(codec: SampleCodec, extent?: Extent, trackId?: number): 
   return { kind: 'audio', fourCc: AUDIO[codec as keyof typeof AUDIO], stream, ...id }
 }
 
-/** Publishes `tracks` to the server that records `format`; what became of it, with nothing lost. */
-async function record(format: string, name: string, tracks: readonly OutgoingTrack[]): Promise<Recorded> {
+function serverOf(format: string): TapedeckProcess {
   const server = servers.get(format)
   if (server === undefined) throw new Error(`no server records ${format}`)
+  return server
+}
+
+/** Publishes `tracks` to the server that records `format`; what became of it, with nothing lost. */
+async function record(format: string, name: string, tracks: readonly OutgoingTrack[]): Promise<Recorded> {
+  const server = serverOf(format)
   const wire = await publisher(server.rtmpPort, 'live', name)
   await sendTracks(wire, tracks, 1000)
   await wire.end()
@@ -95,6 +101,33 @@ describe.each(PAIRS)('%s and %s', (video, audio, extent) => {
     const { tracks: found } = await inspected(file)
     expect(found.map(({ codec }) => codec).sort()).toEqual([video, audio].sort())
     expect(found.map(({ samples }) => samples).sort()).toEqual(sent.map(({ stream }) => stream.samples.length).sort())
+  })
+})
+
+describe('nanoseconds of ModEx', () => {
+  it.each([
+    ['mp4', 1e-6],
+    ['mkv', 0.001],
+  ])('reach the %s as far as it counts', async (format, toleranceSeconds) => {
+    const { config, samples } = await elementary('vp9')
+    const server = serverOf(format)
+    const wire = await publisher(server.rtmpPort, 'live', 'modex')
+    const what = { kind: 'video', fourCc: 'vp09' } as const
+    wire.video(0, enhanced({ ...what, packetType: SEQUENCE_START, data: config }))
+    // a true 60000/1001 frames per second, which milliseconds alone cannot say
+    const timesNs = samples.map((_, i) => Math.round((i * 1001 * 1e9) / 60_000))
+    samples.forEach(({ data, key }, i) => {
+      const packet = { ...what, packetType: CODED_FRAMES, frameType: key ? 1 : 2, data, nanos: timesNs[i] % 1_000_000 }
+      wire.video(Math.floor(timesNs[i] / 1_000_000), enhanced(packet))
+    })
+    await wire.end()
+    const [recording] = await recorded(server, 'modex')
+    expectNothingLost(recording)
+    const packets = await packetsOf(recording.files[0])
+    expect(packets.map(({ hash }) => hash)).toEqual(samples.map(({ data }) => md5(data)))
+    packets.forEach(({ pts }, i) => {
+      expect(Math.abs(pts - timesNs[i] / 1e9), `frame ${i}`).toBeLessThanOrEqual(toleranceSeconds)
+    })
   })
 })
 

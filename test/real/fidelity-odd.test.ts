@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodingFaults } from '../peers/decoding.ts'
 import { sendTracks } from '../peers/enhanced-publisher.ts'
-import { complaints, madeMedia, packetsOf, publish } from '../peers/ffmpeg.ts'
+import { complaints, madeMedia, packetsOf, pictureWidths, publish } from '../peers/ffmpeg.ts'
 import { enhancedFlvTracks } from '../peers/flv-payloads.ts'
 import { expectInspectAgrees, inspected } from '../peers/inspected.ts'
 import { legacyPublisher, parameterSets, sendTags } from '../peers/legacy-publisher.ts'
@@ -124,6 +124,8 @@ describe.each(['mp4', 'flv', 'mkv'])('%s', (format) => {
     await sendTags(wire, flvTags(large), SECOND_MS)
     await wire.end()
     const [recording] = await recorded(server, 'resolution')
+    const widths = await Promise.all(recording.files.map(pictureWidths))
+    expect(widths.flat()).toEqual([...Array(120).fill(320), ...Array(120).fill(640)])
     const second = await probed(large)
     if (format === 'mp4') {
       // one file: its later keyframes say themselves what its first sample entry does not
