@@ -9,7 +9,6 @@ export const CODED_FRAMES = 1
 export const SEQUENCE_END = 2
 /** Video only: composition time 0 is implied. */
 export const CODED_FRAMES_X = 3
-const METADATA = 4
 const AUDIO_MULTITRACK = 5
 const VIDEO_MULTITRACK = 6
 const MOD_EX = 7
