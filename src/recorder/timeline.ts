@@ -26,6 +26,11 @@ const MAX_OVERLAP_US = US_PER_S
 const KEYFRAME_WAIT_US = 20 * US_PER_S
 /** What rescaling between tracks may cost at a (re)start, µs: a frame this much too early is at the floor. */
 const ROUNDING_US = 2000
+/**
+ * How much earlier than a (re)start a keyframe may lie that comes after it, µs. Encoders with B-frames begin the picture some
+ * frames before the sound; where the sound was sent first, that keyframe is squeezed rather than lost with all that needs it.
+ */
+const EARLY_KEYFRAME_US = 100_000
 
 /**
  * Lays the frames of all tracks onto one time that starts at 0, only grows, and has no holes but those of the source.
@@ -111,18 +116,26 @@ export class Timeline {
     if (!clock.placed || dts - clock.last > leap || clock.last - dts > clock.disorderTicks) {
       dts = this.#settle(clock, frame)
     }
-    if (!clock.joined) {
-      if (rescale(dts, clock.timescale, US_PER_S) < this.#floorUs - ROUNDING_US) return this.#skip()
-      dts = Math.max(dts, rescale(this.#floorUs, US_PER_S, clock.timescale))
-      clock.joined = true
-    }
-    return this.#put(clock, frame, dts)
+    return clock.joined ? this.#put(clock, frame, dts, dts) : this.#join(clock, frame, dts)
   }
 
-  #put(clock: TrackClock, frame: Frame, dts: number): Frame {
-    let placed = dts
+  /** The first frame of a track since the recording (re)started, unless it lies before that. */
+  #join(clock: TrackClock, frame: Frame, dts: number): Frame | undefined {
+    const earlyUs = this.#floorUs - rescale(dts, clock.timescale, US_PER_S)
+    if (earlyUs > (clock.kind === 'video' ? EARLY_KEYFRAME_US : ROUNDING_US)) {
+      clock.open = false
+      return this.#skip()
+    }
+    if (earlyUs > ROUNDING_US) this.nudgedFrames++
+    clock.joined = true
+    return this.#put(clock, frame, dts, Math.max(dts, rescale(this.#floorUs, US_PER_S, clock.timescale)))
+  }
+
+  /** `dts`: where the frame belongs; `atDts`: where there is room for it. */
+  #put(clock: TrackClock, frame: Frame, dts: number, atDts: number): Frame {
+    let placed = atDts
     this.#placedSinceTouch = true
-    const step = dts - clock.last
+    const step = placed - clock.last
     if (!clock.placed) clock.placed = true
     else if (step <= 0) {
       placed = clock.last + 1

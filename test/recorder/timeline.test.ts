@@ -66,6 +66,22 @@ describe('a timeline', () => {
     expect(timeline.skippedFrames).toBe(2)
   })
 
+  it('keeps a picture that begins a little before the zero and comes after it: squeezed at first, then at its time', () => {
+    const timeline = begun(1000)
+    const late = (dts: number, key = false) => frame(video, dts, { key, pts: dts + 80 })
+    const placed = [late(940, true), late(980), late(1020), late(1060)].map((each) => timeline.place(each))
+    expect(placed.map((each) => each?.dts)).toEqual([0, 1, 20, 60])
+    expect(placed.map((each) => each?.pts)).toEqual([20, 60, 100, 140])
+    expect([timeline.skippedFrames, timeline.nudgedFrames]).toEqual([0, 2])
+  })
+
+  it('waits for the next keyframe where one lies further before the zero', () => {
+    const timeline = begun(1000)
+    const frames = [frame(video, 880, { key: true }), frame(video, 980), frame(video, 1020), frame(video, 1060)]
+    expect(place(timeline, ...frames)).toEqual([undefined, undefined, undefined, undefined])
+    expect(place(timeline, frame(video, 1100, { key: true }))).toEqual([100])
+  })
+
   it('waits for a keyframe at each new configuration of a video track', () => {
     const timeline = begun()
     const next = { ...video, epoch: 1 }
