@@ -48,12 +48,20 @@ export class AddressRate {
 const LINES_AT_ONCE = 3
 const LINE_INTERVAL_MS = 10_000
 
-/** What was not written of one kind of event since `sinceMs`. */
-interface Unsaid {
+/** Fields of a log line; what has the same code is of one kind. */
+interface CodedFields {
+  readonly code: string | undefined
+  readonly [name: string]: unknown
+}
+
+/** Events of one kind since `sinceMs`. */
+interface Kind {
+  readonly message: string
   sinceMs: number
   lines: number
-  count: number
-  fields: object
+  /** Not written yet. */
+  unsaid: number
+  fields: CodedFields
 }
 
 /**
@@ -61,30 +69,31 @@ interface Unsaid {
  * ten seconds with the number of the others, and the last of them.
  */
 export class QuietLog {
-  readonly #write: (kind: string, fields: object, count: number) => void
-  readonly #kinds = new Map<string, Unsaid>()
+  readonly #write: (message: string, fields: CodedFields, count: number) => void
+  readonly #kinds = new Map<string, Kind>()
 
-  constructor(write: (kind: string, fields: object, count: number) => void) {
+  constructor(write: (message: string, fields: CodedFields, count: number) => void) {
     this.#write = write
   }
 
-  /** Of kinds there may be some dozens: they are kept for good. `nowMs` never runs back. */
-  note(kind: string, fields: object, nowMs: number): void {
-    let unsaid = this.#kinds.get(kind)
-    if (unsaid === undefined) this.#kinds.set(kind, (unsaid = { sinceMs: nowMs, lines: 0, count: 0, fields }))
-    this.#end(kind, unsaid, nowMs)
-    if (unsaid.lines < LINES_AT_ONCE) {
-      unsaid.lines++
-      this.#write(kind, fields, 1)
+  /** Messages and codes are kept for good, so there may be some dozens. `nowMs` never runs back. */
+  note(message: string, fields: CodedFields, nowMs: number): void {
+    const key = `${message} ${fields.code}`
+    let kind = this.#kinds.get(key)
+    if (kind === undefined) this.#kinds.set(key, (kind = { message, sinceMs: nowMs, lines: 0, unsaid: 0, fields }))
+    this.#end(kind, nowMs)
+    if (kind.lines < LINES_AT_ONCE) {
+      kind.lines++
+      this.#write(message, fields, 1)
       return
     }
-    unsaid.count++
-    unsaid.fields = fields
+    kind.unsaid++
+    kind.fields = fields
   }
 
   /** Writes what is due; call about once a second. */
   tick(nowMs: number): void {
-    for (const [kind, unsaid] of this.#kinds) this.#end(kind, unsaid, nowMs)
+    for (const kind of this.#kinds.values()) this.#end(kind, nowMs)
   }
 
   /** Writes all that is unsaid, now. */
@@ -93,12 +102,12 @@ export class QuietLog {
   }
 
   /** A flood that goes on has one line per interval; after a quiet interval there may be three again. */
-  #end(kind: string, unsaid: Unsaid, nowMs: number): void {
-    if (nowMs - unsaid.sinceMs < LINE_INTERVAL_MS) return
-    const { count } = unsaid
-    unsaid.sinceMs = nowMs
-    unsaid.lines = count > 0 ? LINES_AT_ONCE : 0
-    unsaid.count = 0
-    if (count > 0) this.#write(kind, unsaid.fields, count)
+  #end(kind: Kind, nowMs: number): void {
+    if (nowMs - kind.sinceMs < LINE_INTERVAL_MS) return
+    const { unsaid } = kind
+    kind.sinceMs = nowMs
+    kind.lines = unsaid > 0 ? LINES_AT_ONCE : 0
+    kind.unsaid = 0
+    if (unsaid > 0) this.#write(kind.message, kind.fields, unsaid)
   }
 }

@@ -15,8 +15,10 @@ const PING_INTERVAL_MS = 30_000
 const SILENT_PLAYER_MS = 3 * PING_INTERVAL_MS
 /** What a closing connection may take to send its rest, ms. */
 const CLOSING_MS = 1000
-/** A peer that makes us answer, and does not read the answers, bytes. Players have tighter bounds of their own. */
-const MAX_UNSENT_BYTES = 64 * 1024 * 1024
+/** A peer that makes us answer, and does not read the answers, bytes. */
+const MAX_UNREAD_ANSWER_BYTES = 1024 * 1024
+/** The same for one that has played, bytes: playback has tighter bounds in time. */
+const MAX_UNREAD_MEDIA_BYTES = 64 * 1024 * 1024
 /** What may lie here while a handler thinks, bytes: a read buffer, and what was on its way. */
 const MAX_BACKLOG_BYTES = 1024 * 1024
 
@@ -225,9 +227,8 @@ export class RtmpConnection implements RtmpPeer, SessionHost, PacedConsumer {
       const to = this.#session.link.receive(bytes, from, length)
       this.#session.streams.flush()
       if (to < length && this.#suspended) this.#keep(bytes, to, length)
-      if (this.#socket.writableLength > MAX_UNSENT_BYTES) {
-        throw new LimitError('bytes not read by the peer', { limit: MAX_UNSENT_BYTES })
-      }
+      const limit = this.#session.streams.hasPlayed ? MAX_UNREAD_MEDIA_BYTES : MAX_UNREAD_ANSWER_BYTES
+      if (this.#socket.writableLength > limit) throw new LimitError('bytes not read by the peer', { limit })
     } catch (error) {
       this.#fail(error)
     }

@@ -87,9 +87,9 @@ export class RtmpListener {
     this.#logger = logger
     this.#pacer = new ReadPacer(options.liveReadMs ?? 60)
     this.#rate = new AddressRate(this.#limits.perAddressPerSecond)
-    this.#quiet = new QuietLog((kind, fields, count) => {
-      if (kind === REFUSED) logger.warn({ ...fields, count }, kind)
-      else logger.info({ ...fields, count }, kind)
+    this.#quiet = new QuietLog((message, fields, count) => {
+      if (message === REFUSED) logger.warn({ ...fields, count }, message)
+      else logger.info({ ...fields, count }, message)
     })
     this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls)
   }
@@ -131,7 +131,6 @@ export class RtmpListener {
     if (this.#closing === undefined) {
       this.#closing = Promise.withResolvers()
       clearInterval(this.#clock)
-      this.#quiet.close()
       if (this.#server.listening) this.#server.close()
       for (const connection of this.#connections) connection.close('shutdown')
       if (this.#connections.size === 0) this.#closing.resolve()
@@ -141,6 +140,7 @@ export class RtmpListener {
     }, deadlineMs)
     await this.#closing.promise
     clearTimeout(timer)
+    this.#quiet.close()
   }
 
   #plainServer(): Server {

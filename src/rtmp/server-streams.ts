@@ -42,6 +42,8 @@ export class ServerStreams {
   places: readonly [string, string] = ['', '']
   /** The peer takes multitrack messages. */
   multitrack = false
+  /** The peer has been sent media, which it may still have to read. */
+  hasPlayed = false
 
   /** `maxPendingBytes`: of media under way, once somebody publishes. */
   constructor(link: MessageLink, host: SessionHost, handlers: RtmpHandlers, maxPendingBytes: number) {
@@ -217,6 +219,7 @@ export class ServerStreams {
       return
     }
     stream.source = source
+    this.hasPlayed = true
     output.start()
   }
 
