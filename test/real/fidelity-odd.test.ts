@@ -94,6 +94,29 @@ describe.each(['mp4', 'flv', 'mkv'])('%s', (format) => {
     await expectOneFile(format, recording, await probed(source))
   })
 
+  it('sound that is sent long before a picture that begins before it', async () => {
+    const server = serverOf(format)
+    const source = await media.both()
+    const tags = flvTags(source)
+    const sound = tags.filter(({ type }) => type === 8)
+    const wire = await legacyPublisher(server.rtmpPort, 'odd', 'ahead')
+    await sendTags(wire, sound.slice(0, 80), 1000)
+    await sendTags(
+      wire,
+      tags.filter(({ type }) => type === 9),
+      1000,
+    )
+    await sendTags(wire, sound.slice(80), 1000)
+    await wire.end()
+    const [recording] = await recorded(server, 'ahead')
+    // the first pictures are decoded closer together, none before the file begins; they are shown at their times
+    expect(recording.report).toMatchObject({ skippedFrames: 0, nudgedFrames: 2, parts: [{ reason: 'start' }] })
+    const [file] = recording.files
+    expectSame(await probed(file), await probed(source), ['pts'])
+    expect(await decodingFaults(file)).toBe('')
+    await expectInspectAgrees(file)
+  })
+
   it('timestamps that outgrow 24 bits', async () => {
     const server = serverOf(format)
     const source = await media.both()
