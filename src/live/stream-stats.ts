@@ -24,13 +24,15 @@ export class StreamStats {
   #lastKeyMs: number | undefined
   #keyframeIntervalMs: number | undefined
   #lastFrameAtMs: number | undefined
+  /** Frames were counted since the last `mark`. */
+  #fresh = false
   #markBytes = 0
   #markAtMs = performance.now()
   #bitrateBps = 0
 
   count(frame: Frame): void {
     this.#bytes += frame.data.length
-    this.#lastFrameAtMs = performance.now()
+    this.#fresh = true
     if (frame.track.kind === 'audio') {
       this.#audioFrames++
       return
@@ -43,8 +45,16 @@ export class StreamStats {
     this.#lastKeyMs = atMs
   }
 
+  /** The end of a batch: what was counted came in now. */
+  mark(): void {
+    if (!this.#fresh) return
+    this.#fresh = false
+    this.#lastFrameAtMs = performance.now()
+  }
+
   snapshot(): StreamStatsSnapshot {
     const nowMs = performance.now()
+    this.mark()
     const elapsedMs = nowMs - this.#markAtMs
     if (elapsedMs >= 1000) {
       this.#bitrateBps = Math.round(((this.#bytes - this.#markBytes) * 8000) / elapsedMs)

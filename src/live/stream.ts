@@ -121,6 +121,7 @@ export class LiveStream {
 
   /** The end of a batch, such as everything that one read of the socket gave. */
   flush(): void {
+    this.stats.mark()
     this.#each((subscriber) => subscriber.flush())
   }
 
