@@ -34,6 +34,14 @@ export function canHold(format: Format, codec: VideoCodec | AudioCodec): boolean
   return HELD[format].has(codec)
 }
 
+/** 24 days: FLV has 32 bits of milliseconds, which many readers take as signed (Adobe FLV v10.1 §E.4.1, SI32). */
+const MAX_FLV_MS = 24 * 24 * 3_600_000
+
+/** How long a file of `format` may be so that every player follows its clock, ms. */
+export function maxFileMs(format: Format): number {
+  return format === 'flv' ? MAX_FLV_MS : Number.POSITIVE_INFINITY
+}
+
 /** The ending of file names, with its dot. */
 export function extensionOf(format: Format): `.${Format}` {
   return `.${format}`

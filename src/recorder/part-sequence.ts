@@ -1,3 +1,4 @@
+import { maxFileMs } from '../container/formats.ts'
 import type { Format } from '../container/reader.ts'
 import type { StreamAddress } from '../live/stream.ts'
 import { rescale } from '../media/clock.ts'
@@ -77,7 +78,7 @@ export class PartSequence {
     const { maxSizeMb, maxDurationMs } = services.config
     this.#segmenter = new Segmenter({
       maxBytes: maxSizeMb === undefined ? undefined : maxSizeMb * 1_000_000,
-      maxDurationMs,
+      maxDurationMs: Math.min(maxDurationMs ?? Number.POSITIVE_INFINITY, maxFileMs(options.format)),
     })
   }
 
