@@ -8,6 +8,12 @@ export interface FlvTag {
   readonly body: Buffer
 }
 
+/** A tag on its way. */
+export interface SentTag extends FlvTag {
+  /** When it was handed to the socket, as `performance.now` has it. */
+  readonly atMs: number
+}
+
 const known = new Map<string, readonly FlvTag[]>()
 
 /** All audio, video and script tags of an FLV file, read once. Written apart from src/container, so as to prove it. */
@@ -35,7 +41,7 @@ const isMedia = ({ type, body }: FlvTag) => (type === 8 && body[1] === 1) || (ty
 /** Publishes the tags of an FLV file in real time, over and over, and knows what it has sent. */
 export class PacedPublisher {
   /** All media in the order in which it was handed to the socket, at its time in the stream. */
-  readonly sent: FlvTag[] = []
+  readonly sent: SentTag[] = []
   readonly #wire: RtmpWire
   readonly #tags: readonly FlvTag[]
   readonly #periodMs: number
@@ -86,7 +92,7 @@ export class PacedPublisher {
       const tag = this.#tags[this.#next % this.#tags.length]
       if (offsetMs + tag.timestampMs > nowMs || this.#wire.closed) return
       this.#send(tag, offsetMs)
-      this.sent.push({ ...tag, timestampMs: tag.timestampMs + offsetMs })
+      this.sent.push({ ...tag, timestampMs: tag.timestampMs + offsetMs, atMs: performance.now() })
       if (isVideo(tag)) this.lastVideoMs = offsetMs + tag.timestampMs
       this.#next++
     }

@@ -8,6 +8,8 @@ const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 /** Compiled sources are kept here, which halves the time of a start. */
 const compileCache = join(tmpdir(), `tapedeck-test-compiled-${process.getuid?.() ?? 0}`)
 
+const all = new Set<TapedeckProcess>()
+
 /** A directory that is removed by `drop`. */
 export function scratch(name: string): { path: string; drop(): void } {
   const path = mkdtempSync(join(tmpdir(), `tapedeck-${name}-`))
@@ -58,6 +60,7 @@ export class TapedeckProcess {
   static async start(directory: string, ...flags: readonly string[]): Promise<TapedeckProcess> {
     mkdirSync(directory, { recursive: true })
     const server = new TapedeckProcess(directory, await freePort(), await freePort(), flags)
+    all.add(server)
     await server.start()
     return server
   }
@@ -96,6 +99,11 @@ export class TapedeckProcess {
       if (!this.isRunning) throw new Error(`tapedeck did not start:\n${this.output}`)
       if (performance.now() > deadline) throw new Error(`tapedeck does not answer:\n${this.output}`)
     }
+  }
+
+  /** Ends all that a test of this file left running. For `afterAll`. */
+  static async endAll(): Promise<void> {
+    await Promise.all([...all].map((server) => server.end('SIGKILL')))
   }
 
   /** Ends it and waits until it is gone. */

@@ -17,7 +17,10 @@ const KILLS = Number(process.env.TAPEDECK_TEST_KILLS ?? 100)
 const MAX_LOSS_MS = 1000
 const PUBLISHERS = 4
 const place = scratch('kill')
-afterAll(() => place.drop())
+afterAll(async () => {
+  await TapedeckProcess.endAll()
+  place.drop()
+})
 
 let media = ''
 beforeAll(async () => {
@@ -100,7 +103,7 @@ async function killOnce(server: TapedeckProcess, kill: number, moment: number) {
 
 /** Waits for the moment of the kill: any, one in which files are changed for others, or one in which they are finished. */
 async function reach(server: TapedeckProcess, publishers: readonly PacedPublisher[], kill: number, moment: number) {
-  if (kill % 3 === 0) return delay(50 + moment * 1700)
+  if (kill % 3 === 0) return delay(50 + moment * 1300)
   if (kill % 3 === 1) {
     mkdirSync(server.recordings, { recursive: true })
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -111,7 +114,7 @@ async function reach(server: TapedeckProcess, publishers: readonly PacedPublishe
     watcher.close()
     return delay(moment * 40)
   }
-  await delay(300 + moment * 900)
+  await delay(200 + moment * 800)
   for (const publisher of publishers) void publisher.finish().catch(() => undefined)
   return delay(((moment * 7) % 1) * 160) // the end is read at the latest 100 ms later
 }
