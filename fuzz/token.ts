@@ -10,7 +10,12 @@ const valid = await Promise.all([
   keeper.issue({ rooms: '*', grants: ['metrics'] }, far),
 ])
 const signature = (token: string) => token.split('.')[2]
-const signatures = new Set(valid.map(signature))
+/** What a token says and is signed with; the last character of a signature has bits that mean nothing (RFC 4648 §3.5). */
+const meaning = (token: string) => {
+  const [header, claims, signed] = token.split('.')
+  return `${header}.${claims}.${Buffer.from(signed, 'base64url').toString('hex')}`
+}
+const meanings = new Set(valid.map(meaning))
 
 /** Tokens: only the very ones that were signed are taken. */
 export const target: FuzzTarget = {
@@ -25,6 +30,6 @@ export const target: FuzzTarget = {
   async run(input) {
     const text = Buffer.from(input).toString('latin1')
     await keeper.verify(text)
-    if (!signatures.has(signature(text))) throw new Error(`a forged token was taken: ${text}`)
+    if (!meanings.has(meaning(text))) throw new Error(`a forged token was taken: ${text}`)
   },
 }
