@@ -54,6 +54,8 @@ export class Disk {
     writeFileSync(image, '')
     truncateSync(image, sizeMb * 1_000_000)
     await run('mkfs.ext4', ['-q', image])
+    // nothing can be made in its place while it is not mounted
+    await run('mount', ['-t', 'tmpfs', '-o', 'ro,size=64k', 'tmpfs', disk.path])
     await disk.mount()
     return disk
   }
@@ -90,6 +92,11 @@ export class Disk {
   /** Away with it, whoever uses it. */
   async drop(): Promise<void> {
     if (this.#frozen) await this.thaw()
-    await run('umount', ['-l', this.path]).catch(() => undefined)
+    while (
+      await run('umount', ['-l', this.path]).then(
+        () => true,
+        () => false,
+      )
+    );
   }
 }

@@ -60,7 +60,10 @@ export class RtmpWire {
     const c1 = Buffer.alloc(1536, 7)
     c1.fill(0, 0, 8)
     socket.write(Buffer.concat([Buffer.from([3]), c1]))
-    while (wire.#pending.length < 1 + 1536 * 2) await wire.#next()
+    while (wire.#pending.length < 1 + 1536 * 2) {
+      if (wire.closed) throw new Error('closed by the server during the handshake')
+      await wire.#next()
+    }
     socket.write(wire.#pending.subarray(1, 1537))
     wire.#handshaken = true
     wire.#pending = wire.#pending.subarray(1 + 1536 * 2)

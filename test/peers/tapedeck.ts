@@ -115,12 +115,26 @@ export class TapedeckProcess {
     return gone
   }
 
-  /** Resolves with the first line like `pattern` since the last start, written or to come. */
+  /** Resolves with the first line like `pattern` since the last start, written or to come within a minute. */
   async says(pattern: RegExp): Promise<string> {
+    const deadline = performance.now() + 60_000
+    const timer = setInterval(() => this.#tell(), 1000)
+    try {
+      return await this.#says(pattern, deadline)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  async #says(pattern: RegExp, deadline: number): Promise<string> {
     for (;;) {
       const line = this.lines.find((each) => pattern.test(each))
       if (line !== undefined) return line
-      if (!this.isRunning) throw new Error(`ended without saying ${pattern}:\n${this.lines.join('\n')}`)
+      if (!this.isRunning || performance.now() > deadline) {
+        const what = this.isRunning ? 'does not say' : 'ended without saying'
+        throw new Error(`${what} ${pattern}:\n${this.lines.join('\n')}`)
+      }
+
       await new Promise<void>((settle) => this.#onOutput.push(settle))
     }
   }
