@@ -35,6 +35,11 @@ export class OpenFileRegister {
     openHere.delete(id)
   }
 
+  /** As `Journal.claim`. */
+  claim(): (() => void) | undefined {
+    return this.#journal.claim()
+  }
+
   /** Entries that nobody works on any more: of processes that are gone, or given up by this one. */
   orphans(): JournalEntry[] {
     return this.#journal.list().filter((entry) => {

@@ -33,6 +33,8 @@ export class Recovery {
   readonly #options: RecoveryOptions
   #running: Promise<void> | undefined
   #isStopped = false
+  /** Another process mends files now, perhaps ours. */
+  #isElsewhere = false
   #found = 0
   #repaired = 0
   /** Journal ids of files that no further try will mend. */
@@ -55,7 +57,7 @@ export class Recovery {
 
   /** Another `run` may have better luck. */
   get isIncomplete(): boolean {
-    return this.#running === undefined && this.#postponed.size > 0
+    return this.#running === undefined && (this.#isElsewhere || this.#postponed.size > 0)
   }
 
   /** Works through the journal. While it runs, a second call waits for the same. Never throws. */
@@ -74,14 +76,32 @@ export class Recovery {
 
   async #run(): Promise<void> {
     const { register, logger } = this.#options
-    let entries: JournalEntry[]
+    this.#isElsewhere = false
     try {
-      entries = register.orphans().filter(({ id }) => !this.#hopeless.has(id))
+      if (this.#orphans().length === 0) return
+      const release = register.claim()
+      this.#isElsewhere = release === undefined
+      if (release === undefined) {
+        logger.info({}, 'another process repairs what a crash left; what remains is looked at later')
+        return
+      }
+      try {
+        await this.#recoverAll(this.#orphans())
+      } finally {
+        release()
+      }
     } catch (error) {
       logger.error({ err: error }, 'journal cannot be read: files that a crash left stay as they are')
-      return
     }
+  }
+
+  #orphans(): JournalEntry[] {
+    return this.#options.register.orphans().filter(({ id }) => !this.#hopeless.has(id))
+  }
+
+  async #recoverAll(entries: readonly JournalEntry[]): Promise<void> {
     if (entries.length === 0) return
+    const { logger } = this.#options
     const news = entries.filter(({ id }) => !this.#postponed.has(id)).length
     this.#found += news
     if (news > 0) logger.warn({ files: news }, 'files were left unfinished by a crash; repairing them')

@@ -20,5 +20,11 @@ export interface Journal {
   closed(id: string): void
   /** All open entries, oldest first. */
   list(): JournalEntry[]
+  /**
+   * The right to mend what others left, which one process has at a time and loses with its life. Returns the way to give it
+   * back; undefined while another has it.
+   */
+  claim(): (() => void) | undefined
+
   close(): void
 }

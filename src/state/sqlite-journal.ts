@@ -15,6 +15,9 @@ export class StateError extends TapedeckError {
   }
 }
 
+/** SQLITE_BUSY: another connection holds the lock. */
+const BUSY = 5
+
 /** A state file of a later version than this program understands is refused, never changed. */
 const SCHEMA_VERSION = 1
 
@@ -36,13 +39,16 @@ PRAGMA user_version = ${SCHEMA_VERSION};
  * the last entries but never the database (synchronous = NORMAL).
  */
 export class SqliteJournal implements Journal {
+  readonly #path: string
   readonly #database: DatabaseSync
+
   readonly #insert: StatementSync
   readonly #delete: StatementSync
   readonly #select: StatementSync
 
   /** @throws StateError */
   constructor(path: string) {
+    this.#path = path
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       this.#database = new DatabaseSync(path)
@@ -77,6 +83,22 @@ export class SqliteJournal implements Journal {
       startedAtMs: Number(row.started_at_ms),
       pid: Number(row.pid),
     }))
+  }
+
+  /** By an empty database beside ours whose lock the system takes back when we die. @throws StateError */
+  claim(): (() => void) | undefined {
+    const path = this.#path === ':memory:' ? this.#path : `${this.#path}-recovery`
+    let lock: DatabaseSync | undefined
+    try {
+      lock = new DatabaseSync(path)
+      lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE;')
+    } catch (error) {
+      lock?.close()
+      if (error instanceof Error && 'errcode' in error && error.errcode === BUSY) return undefined
+      throw new StateError(path, error)
+    }
+    const held = lock
+    return () => held.close()
   }
 
   close(): void {

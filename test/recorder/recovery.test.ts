@@ -107,6 +107,54 @@ describe('recovery', () => {
     expect(journal.list()).toEqual([])
   })
 
+  it('leaves to another process what that one mends, and looks again later', async () => {
+    const { storage, journal, lines, audits } = new Rig()
+    const whole = await recorded('mkv')
+    storage.put('/rec/torn.mkv', whole.subarray(0, whole.length / 2))
+    journal.opened(entry('torn', '/rec/torn.mkv', await deadPid()))
+    const log = (_: object, message: string) => lines.push({ level: 'info', message, fields: {} })
+    const logger = { debug: log, info: log, warn: log, error: log }
+    const recovery = new Recovery({
+      storage,
+      register: new OpenFileRegister(journal, logger),
+      audit: { note: (event, path, details) => audits.push({ event, path, details }) },
+      logger,
+    })
+    const claim = journal.claim.bind(journal)
+    journal.claim = () => undefined
+    await recovery.run()
+    expect(recovery.progress).toEqual({ isRunning: false, found: 0, repaired: 0, failed: 0 })
+    expect(recovery.isIncomplete).toBe(true)
+    expect(audits).toEqual([])
+    journal.claim = claim
+    await recovery.run()
+    expect(recovery.progress).toEqual({ isRunning: false, found: 1, repaired: 1, failed: 0 })
+    expect(recovery.isIncomplete).toBe(false)
+  })
+
+  it('removes what was left before its first frame, and nothing else', async () => {
+    const storage = new MemoryStorage()
+    const journal = new SqliteJournal(':memory:')
+    const pid = await deadPid()
+    for (const format of ['mp4', 'flv', 'mkv'] as const) {
+      const whole = await recorded(format)
+      storage.put(`/rec/head.${format}`, whole.subarray(0, format === 'mp4' ? 40 : 300))
+      journal.opened({ ...entry(`head-${format}`, `/rec/head.${format}`, pid), format })
+    }
+    storage.put('/rec/nothing.mkv', new Uint8Array(5))
+    journal.opened({ ...entry('nothing', '/rec/nothing.mkv', pid), format: 'mkv' })
+    const large = new Uint8Array(1_000_000)
+    large.set((await recorded('flv')).subarray(0, 13))
+    storage.put('/rec/large.flv', large)
+    journal.opened({ ...entry('large', '/rec/large.flv', pid), format: 'flv' })
+    const rig = await Rig.start({}, { storage, journal })
+    await rig.recorder.recovered()
+    expect((await storage.list('/rec', 20)).map(({ path }) => path)).toEqual(['/rec/large.flv'])
+    expect(rig.audits.filter(({ event }) => event === 'deleted')).toHaveLength(4)
+    expect(journal.list()).toEqual([])
+    await rig.recorder.stop({ deadlineMs: 1000 })
+  })
+
   it('does not touch what is being recorded meanwhile', async () => {
     const rig = await Rig.start()
     const stream = rig.publish()

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +36,33 @@ describe('SqliteJournal', () => {
     first.close()
     first.close()
     second.close()
+  })
+
+  it('gives the right to mend to one at a time, and back when its holder dies', async () => {
+    const path = freshPath()
+    const journal = new SqliteJournal(path)
+    const release = journal.claim()
+    const other = new SqliteJournal(path)
+    expect(other.claim()).toBeUndefined()
+    release?.()
+    const module = new URL('../../src/state/sqlite-journal.ts', import.meta.url).href
+    const script = `const { SqliteJournal } = await import(${JSON.stringify(module)})
+      const release = new SqliteJournal(${JSON.stringify(path)}).claim()
+      console.log(typeof release)
+      setInterval(() => release, 1000)`
+    const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [said] = await once(holder.stdout, 'data')
+    expect(String(said)).toBe('function\n')
+    expect(journal.claim()).toBeUndefined()
+    holder.kill('SIGKILL')
+    await once(holder, 'exit')
+    const again = journal.claim()
+    expect(again).toBeDefined()
+    again?.()
+    other.close()
+    journal.close()
   })
 
   it('refuses what it cannot read, and leaves it alone', () => {
