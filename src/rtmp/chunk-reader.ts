@@ -20,7 +20,7 @@ export interface ChunkSink {
   /** Whether media or data of this message stream is of use; asked when a message begins. The rest is read over. */
   wants(messageStreamId: number): boolean
   /** Audio (8), video (9) or an aggregate (22). `payload` lies in `block` and is lent for the call. */
-  media(type: number, timestampMs: number, messageStreamId: number, payload: Buffer, block: Block): void
+  media(type: number, timestampMs: number, messageStreamId: number, payload: Uint8Array, block: Block): void
   /** Everything else except chunk size and abort, which the reader obeys itself. `payload` is good for the call only. */
   message(type: number, timestampMs: number, messageStreamId: number, payload: Buffer): void
 }
@@ -236,11 +236,12 @@ export class ChunkReader {
     if (stream.target !== undefined) this.#pendingBytes -= stream.lengthBytes
     stream.clear()
     if (keep === 'nothing') return
-    const payload = bytes.subarray(offset, offset + stream.lengthBytes)
     if (block === undefined) {
-      this.#control(type, timestampMs, messageStreamId, payload)
+      this.#control(type, timestampMs, messageStreamId, bytes.subarray(offset, offset + stream.lengthBytes))
       return
     }
+    // half the price of `subarray`, once for each message
+    const payload = new Uint8Array(bytes.buffer, bytes.byteOffset + offset, stream.lengthBytes)
     try {
       this.#sink.media(type, timestampMs, messageStreamId, payload, block)
     } finally {

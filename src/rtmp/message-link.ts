@@ -113,12 +113,12 @@ export class MessageLink implements ChunkSink {
     return this.#handler.wants(messageStreamId)
   }
 
-  media(type: number, timestampMs: number, messageStreamId: number, payload: Buffer, block: Block): void {
+  media(type: number, timestampMs: number, messageStreamId: number, payload: Uint8Array, block: Block): void {
     if (type === MESSAGE.AUDIO || type === MESSAGE.VIDEO) {
       this.#handler.media(type, timestampMs, messageStreamId, payload, block)
       return
     }
-    for (const part of splitAggregate(payload, timestampMs)) {
+    for (const part of splitAggregate(Buffer.from(payload.buffer, payload.byteOffset, payload.length), timestampMs)) {
       if (part.type === MESSAGE.AUDIO || part.type === MESSAGE.VIDEO) {
         this.#handler.media(part.type, part.timestampMs, messageStreamId, part.payload, block)
       } else if (part.type === MESSAGE.DATA_AMF0) {

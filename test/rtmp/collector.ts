@@ -27,9 +27,9 @@ export class Collector implements ChunkSink {
     return this.wanted
   }
 
-  media(type: number, timestampMs: number, messageStreamId: number, payload: Buffer, block: Block): void {
+  media(type: number, timestampMs: number, messageStreamId: number, payload: Uint8Array, block: Block): void {
     if (block.holders < 1) throw new Error('block is not held')
-    this.#keep(type, timestampMs, messageStreamId, payload, true)
+    this.#keep(type, timestampMs, messageStreamId, Buffer.from(payload), true)
   }
 
   message(type: number, timestampMs: number, messageStreamId: number, payload: Buffer): void {
