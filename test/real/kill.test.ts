@@ -60,6 +60,28 @@ describe.concurrent.each(['mp4', 'flv', 'mkv'])('kill -9 while recording %s', (f
   })
 })
 
+describe('kill -9 in the first moments', () => {
+  it('of a stream without sound, whose second track is waited for, costs no more', { timeout: 120_000 }, async () => {
+    const silent = await madeMedia('kill-silent.flv', `-i ${media} -map v -c copy -f flv`)
+    const server = await TapedeckProcess.start(join(place.path, 'first'), '--log-format', 'json')
+    for (const [i, afterMs] of [100, 400, 550, 700, 850, 1000, 1200].entries()) {
+      const publisher = await PacedPublisher.start(server.rtmpPort, 'live', `s${i}-`, silent)
+      while (publisher.lastVideoMs < afterMs) await delay(10)
+      const gone = server.end('SIGKILL')
+      const sent = [...publisher.sent]
+      await gone
+      publisher.stop()
+      const parts = server.files().filter((file) => file.startsWith(`live_s${i}-_`))
+      const paths = parts.map((file) => join(server.recordings, file))
+      const { missing } = await keptMedia(paths, sent)
+      const endMs = sent.at(-1)?.timestampMs ?? 0
+      expect(endMs - (missing[0]?.timestampMs ?? endMs), `after ${afterMs} ms`).toBeLessThanOrEqual(MAX_LOSS_MS)
+      await server.start()
+    }
+    await server.end()
+  })
+})
+
 /** Publishes, kills, looks at what is left, starts again and looks at what was made of it. */
 async function killOnce(server: TapedeckProcess, kill: number, moment: number) {
   const names = Array.from({ length: PUBLISHERS }, (_, i) => `k${kill}-${i}`)

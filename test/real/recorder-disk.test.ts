@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,6 +16,7 @@ import { Recorder } from '../../src/recorder/recorder.ts'
 import type { Recording } from '../../src/recorder/recording.ts'
 import { SqliteJournal } from '../../src/state/sqlite-journal.ts'
 import { DiskStorage } from '../../src/storage/disk.ts'
+import { Disk, describeOnDisks } from '../peers/disks.ts'
 
 const run = promisify(execFile)
 const FORMATS: readonly Format[] = ['mp4', 'flv', 'mkv']
@@ -52,27 +53,13 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
 })
 
-/** A file system of its own below the test's directory. */
-async function tmpfs(name: string, sizeMb: number): Promise<string> {
-  const path = join(directory, name)
-  mkdirSync(path)
-  await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMb}m,mode=700`, 'tmpfs', path])
-  cleanUps.push(() => run('umount', ['-l', path]))
+const mounted = async (disk: Promise<Disk>): Promise<string> => {
+  const { path } = await disk
+  cleanUps.push(async () => (await disk).drop())
   return path
 }
-
-/** The same on a real file system, on a loop device. */
-async function ext4(name: string, sizeMb: number): Promise<string> {
-  const image = join(directory, `${name}.img`)
-  const path = join(directory, name)
-  mkdirSync(path)
-  writeFileSync(image, '')
-  truncateSync(image, sizeMb * 1_000_000)
-  await run('mkfs.ext4', ['-q', image])
-  await run('mount', ['-o', 'loop', image, path])
-  cleanUps.push(() => run('umount', ['-l', path]))
-  return path
-}
+const tmpfs = (sizeMb: number) => mounted(Disk.tmpfs(directory, sizeMb))
+const ext4 = (sizeMb: number) => mounted(Disk.ext4(directory, sizeMb))
 
 /** A recorder with a stream that is fed with the clip over and over. */
 class Scene {
@@ -197,9 +184,9 @@ async function shownFrames(path: string): Promise<number> {
 
 const mb = (path: string) => statSync(path).size / 1e6
 
-describe.each(FORMATS)('a small disk, in %s', (format) => {
+describeOnDisks.each(FORMATS)('a small disk, in %s', (format) => {
   it('that runs full costs no stream and no other recording, and recording resumes when space returns', async () => {
-    const disk = await tmpfs('small', 16)
+    const disk = await tmpfs(16)
     const ballast = join(disk, 'ballast')
     writeFileSync(ballast, Buffer.alloc(10_000_000))
     const dir = join(disk, 'recordings')
@@ -226,9 +213,11 @@ describe.each(FORMATS)('a small disk, in %s', (format) => {
     expect(other.report().outages.count).toBe(0)
     await decode(join(directory, `other.${format}`))
   })
+})
 
+describeOnDisks.each(['flv', 'mkv'] as const)('a disk with little room, in %s', (format) => {
   it('is left with the room that has to stay free, and the file is finished', async () => {
-    const disk = await tmpfs('small', 20)
+    const disk = await tmpfs(20)
     const scene = await Scene.begin(join(disk, 'recordings'), { format, minFreeMb: 8 })
     await scene.feed(4, () => scene.said(/is interrupted/))
     await scene.feed(4, () => scene.recording.parts[0]?.state === 'finalised')
@@ -244,33 +233,9 @@ describe.each(FORMATS)('a small disk, in %s', (format) => {
   })
 })
 
-describe('a disk', () => {
-  it('that blocks for ten seconds costs nothing', async () => {
-    const disk = await ext4('slow', 200)
-    const scene = await Scene.begin(disk)
-    await scene.feed(1, () => scene.recording.stats().packets > 100)
-    await run('fsfreeze', ['--freeze', disk])
-    let frozen = true
-    cleanUps.push(() => (frozen ? run('fsfreeze', ['--unfreeze', disk]) : undefined))
-    const until = performance.now() + 10_000
-    await scene.feed(1, () => performance.now() > until)
-    expect(scene.player.frames).toBe(scene.fed)
-    await run('fsfreeze', ['--unfreeze', disk])
-    frozen = false
-    const fed = scene.fed
-    await scene.feed(1, () => scene.fed > fed + clip.length)
-    await scene.end()
-    expect(scene.recording.report()).toMatchObject({
-      frames: scene.fed,
-      droppedFrames: 0,
-      parts: [{ state: 'finalised' }],
-    })
-    expect(scene.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([])
-    await decode(join(disk, 'live_test.mp4'))
-  })
-
+describeOnDisks('a disk', () => {
   it('that may not be written to is tried again until it may', async () => {
-    const disk = await ext4('locked', 50)
+    const disk = await ext4(50)
     const dir = join(disk, 'recordings')
     mkdirSync(dir)
     await run('chattr', ['+i', dir])
@@ -285,34 +250,9 @@ describe('a disk', () => {
     expect(scene.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
     await decode(join(dir, 'live_test.mp4'))
   })
+})
 
-  it('whose directory is removed under a recording gets it anew', async () => {
-    const dir = join(directory, 'recordings')
-    const scene = await Scene.begin(dir)
-    await scene.feed(1, () => scene.recording.stats().packets > clip.length)
-    rmSync(dir, { recursive: true })
-    await scene.feed(1, () => scene.recording.parts.length > 1)
-    const fed = scene.fed
-    await scene.feed(1, () => scene.fed > fed + clip.length)
-    await scene.end()
-    expect(readdirSync(dir)).toEqual(['live_test_part2.mp4'])
-    await decode(join(dir, 'live_test_part2.mp4'))
-    expect(scene.recording.state).toBe('completed')
-  })
-
-  it('on which the file is deleted under a recording gets a new one', async () => {
-    const dir = join(directory, 'recordings')
-    const scene = await Scene.begin(dir, { format: 'mkv' })
-    await scene.feed(1, () => scene.recording.stats().packets > clip.length)
-    rmSync(join(dir, 'live_test.mkv'))
-    await scene.feed(1, () => scene.recording.parts.length > 1)
-    const fed = scene.fed
-    await scene.feed(1, () => scene.fed > fed + clip.length)
-    await scene.end()
-    await decode(join(dir, 'live_test_part2.mkv'))
-    expect(scene.said(/moved or deleted/)).toBe(true)
-  })
-
+describe('a recording', () => {
   it('keeps files and audit to their owner', async () => {
     const dir = join(directory, 'recordings')
     const scene = await Scene.begin(dir, { report: true })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { blocks } from '../../src/media/block.ts'
+import { type Block, blocks } from '../../src/media/block.ts'
 import { DiskStorage } from '../../src/storage/disk.ts'
 import { FileExistsError, FileMissingError } from '../../src/storage/errors.ts'
 import { MemoryStorage } from '../../src/storage/memory.ts'
@@ -41,22 +41,23 @@ describe.each(kinds)('storage: %s', (_name, make) => {
         const path = freshPath()
         const file = await storage.create(path)
         let expected = Buffer.alloc(0)
-        const given: ReturnType<typeof blocks.acquire>[] = []
+        const given: { block: Block; bytes: Buffer; mark: number }[] = []
         for (const [i, { act, size, held }] of steps.entries()) {
           if (act === 'write' || act === 'small') {
             const block = blocks.acquire(size)
             const bytes = block.bytes.subarray(0, size).fill(i)
             expected = Buffer.concat([expected, bytes])
             file.write(bytes, held ? block : undefined)
-            if (held) given.push(block)
+            if (held) given.push({ block, bytes, mark: i })
             else {
               bytes.fill(0xee)
               block.release()
             }
           } else if (act === 'patch' && expected.length > size) {
-            const patch = Buffer.alloc(Math.min(100, expected.length - size), 0xaa)
-            patch.copy(expected, size)
-            file.patch(size, patch)
+            const offset = held ? size : expected.length - size // near the start, or what is still gathered
+            const patch = Buffer.alloc(Math.min(100, expected.length - offset), 0xaa)
+            patch.copy(expected, offset)
+            file.patch(offset, patch)
           } else if (act === 'commit') file.commit()
           else if (act === 'flush') file.flush()
           else if (act === 'sync') file.sync()
@@ -64,8 +65,11 @@ describe.each(kinds)('storage: %s', (_name, make) => {
         }
         await file.close()
         expect(Buffer.compare(Buffer.from(await contentOf(storage, path)), expected)).toBe(0)
-        for (const block of given) expect(block.holders).toBe(1)
-        for (const block of given) block.release()
+        for (const { block, bytes, mark } of given) {
+          expect(bytes.every((byte) => byte === mark)).toBe(true) // others read the same media
+          expect(block.holders).toBe(1)
+          block.release()
+        }
       }),
       { numRuns: 40 },
     )
@@ -135,6 +139,52 @@ describe('disk storage', () => {
     const path = freshPath()
     await (await new DiskStorage().create(path)).close()
     expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  it('says that there is room again after every backlog, also one that was just reached', async () => {
+    const file = await new DiskStorage({ highWaterBytes: 100_000 }).create(freshPath())
+    for (const sizeBytes of [100_000, 1_000_000, 120_000]) {
+      const drained = new Promise<void>((resolve) => {
+        file.onDrain = resolve
+      })
+      file.write(Buffer.alloc(sizeBytes))
+      file.commit()
+      file.flush()
+      await drained
+      expect(file.backlogBytes).toBeLessThan(50_000)
+    }
+    await file.close()
+  })
+
+  it('goes on writing while it forces to the disk, and closes after both', async () => {
+    const path = freshPath()
+    const file = await new DiskStorage({ fsync: 'interval', fsyncIntervalMs: 100 }).create(path)
+    const until = performance.now() + 700
+    let written = 0
+    while (performance.now() < until) {
+      file.write(Buffer.alloc(50_000))
+      file.commit()
+      written += 50_000
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await file.close()
+    expect(file.failure).toBeUndefined()
+    expect(statSync(path).size).toBe(written)
+  })
+
+  it('holds little more than its backlog, however small the units and however often they are patched', async () => {
+    const file = await new DiskStorage().create(freshPath())
+    const before = blocks.usedBytes
+    for (let unit = 0; unit < 20_000; unit++) {
+      const offset = file.position
+      file.write(Buffer.alloc(100))
+      file.patch(offset + 4, Buffer.alloc(8))
+      file.commit()
+    }
+    expect(file.backlogBytes).toBe(2_000_000)
+    expect(blocks.usedBytes - before).toBeLessThan(3_000_000)
+    await file.close()
+    expect(blocks.usedBytes).toBe(before)
   })
 
   it('sends off what waits without being asked', async () => {
