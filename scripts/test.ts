@@ -4,7 +4,7 @@ import { ensureSystemPackages } from './system-packages.ts'
 /** `npm test`: what the tests need, then the static checks, then every test. Arguments go to vitest. */
 if (!ensureSystemPackages()) process.exit(1)
 if (process.getuid?.() !== 0) {
-  const fate = process.env.CI === undefined ? 'are NOT RUN' : 'will FAIL'
+  const fate = (process.env.CI ?? '') === '' ? 'are NOT RUN' : 'will FAIL'
   console.log(`Not root: the tests of full, blocking and failing disks mount file systems, and ${fate}`)
 }
 const steps: readonly (readonly [string, readonly string[]])[] = [

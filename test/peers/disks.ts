@@ -25,7 +25,7 @@ const isAble = mayMount()
 if (!isAble) console.warn('NOT RUN: tests of full, blocking and failing disks mount file systems; run them as root')
 
 /** `describe` for tests that mount file systems. Without the right to, they fail in CI and are skipped, loudly, elsewhere. */
-export const describeOnDisks = isAble || process.env.CI !== undefined ? describe : describe.skip
+export const describeOnDisks = isAble || (process.env.CI ?? '') !== '' ? describe : describe.skip
 
 /** A file system of the test's own. */
 export class Disk {
