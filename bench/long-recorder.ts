@@ -91,7 +91,8 @@ async function record(): Promise<LongReport> {
   mkdirSync(directory, { recursive: true })
   const hub = new Hub({ takeover: false, maxStreams: 1 }, logger)
   const config = recorderConfigSchema.parse({
-    ...{ dir: directory, format, trackWaitMs: 0, gapMs: Math.max(1000, 100 * slowness), minFreeMb: 100 },
+    ...{ dir: directory, format, trackWaitMs: 0, minFreeMb: 100 },
+    ...(slowness > 1 ? { gapMs: 100 * slowness, jumpMs: 100 * slowness } : {}),
   })
   const storage = new DiskStorage()
   const recorder = new Recorder({ hub, storage, journal: new SqliteJournal(':memory:'), config, logger })

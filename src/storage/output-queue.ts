@@ -20,6 +20,8 @@ export class OutputQueue {
   readonly #pool: BlockPool
   #pieces: Uint8Array[] = []
   #holds: Block[] = []
+  /** Of each piece: whether it is a copy of ours, and not media that others read as well. */
+  #isCopy: boolean[] = []
   #gatheredBytes = 0
   /** Block for small pieces; `#runStart`…`#used` is not yet among the pieces. */
   #scratch: Block | undefined
@@ -52,13 +54,19 @@ export class OutputQueue {
       this.#endRun()
       block.retain()
       this.#pieces.push(bytes)
+      this.#isCopy.push(false)
       this.#holds.push(block)
     }
     this.position += size
     this.#gatheredBytes += size
   }
 
+  /**
+   * What has not gone off yet is changed in place: else every patch would make an operation of the little before it, which
+   * holds a block each, and a writer of tiny units would hold far more memory than its backlog says.
+   */
   patch(offset: number, bytes: Uint8Array): void {
+    if (this.#amend(offset, bytes)) return
     this.seal()
     this.#operations.push({ kind: 'patch', offset, bytes: new Uint8Array(bytes) })
   }
@@ -78,6 +86,7 @@ export class OutputQueue {
     this.#queuedBytes += sizeBytes
     this.#gatheredBytes = 0
     this.#pieces = []
+    this.#isCopy = []
     this.#holds = []
     this.#dropScratch()
   }
@@ -100,6 +109,24 @@ export class OutputQueue {
     this.#operations = []
   }
 
+  /** False where the bytes are not gathered any more, or not all in one copy of ours. */
+  #amend(offset: number, bytes: Uint8Array): boolean {
+    let start = this.position - (this.#used - this.#runStart)
+    if (this.#scratch !== undefined && offset >= start) {
+      this.#scratch.bytes.set(bytes, this.#runStart + offset - start)
+      return true
+    }
+    for (let i = this.#pieces.length - 1; i >= 0; i--) {
+      const piece = this.#pieces[i]
+      start -= piece.length
+      if (offset < start) continue
+      if (!this.#isCopy[i] || offset + bytes.length > start + piece.length) return false
+      piece.set(bytes, offset - start)
+      return true
+    }
+    return false
+  }
+
   #copy(bytes: Uint8Array): void {
     let scratch = this.#scratch
     if (scratch === undefined || this.#used + bytes.length > scratch.bytes.length) {
@@ -118,6 +145,7 @@ export class OutputQueue {
     if (this.#scratch === undefined || this.#used === this.#runStart) return
     this.#scratch.retain()
     this.#pieces.push(this.#scratch.bytes.subarray(this.#runStart, this.#used))
+    this.#isCopy.push(true)
     this.#holds.push(this.#scratch)
     this.#runStart = this.#used
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { closeSync, copyFileSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,10 +10,10 @@ import { repairMp4 } from '../../src/container/mp4/repair.ts'
 import type { Sample } from '../../src/container/reader.ts'
 import { blocks } from '../../src/media/block.ts'
 import { Frame } from '../../src/media/frame.ts'
-import type { ByteSink } from '../../src/media/ports.ts'
 import type { AudioTrack, VideoTrack } from '../../src/media/track.ts'
 import { DiskStorage } from '../../src/storage/disk.ts'
 import { audio as aac, video as h264 } from '../container/mp4/synthetic.ts'
+import { SparseSink } from '../peers/sparse-sink.ts'
 
 const exec = promisify(execFile)
 const video: VideoTrack = h264
@@ -24,28 +24,6 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'tapedeck-mp4-large-'))
 })
 afterAll(() => rmSync(directory, { recursive: true }))
-
-/** A file whose large frames are holes, but for their first bytes: gigabytes that cost nothing. */
-class SparseSink implements ByteSink {
-  readonly #fd: number
-  position = 0
-
-  constructor(path: string) {
-    this.#fd = openSync(path, 'wx', 0o600)
-  }
-  write(bytes: Uint8Array): void {
-    this.patch(this.position, bytes.length > 1_000_000 ? bytes.subarray(0, 64) : bytes)
-    this.position += bytes.length
-  }
-  patch(offset: number, bytes: Uint8Array): void {
-    writeSync(this.#fd, bytes, 0, bytes.length, offset)
-  }
-  sync(): void {}
-  async drain(): Promise<void> {}
-  close(): void {
-    closeSync(this.#fd)
-  }
-}
 
 async function samplesOf(path: string): Promise<Sample[]> {
   const file = await storage.open(path)
