@@ -1,8 +1,10 @@
+import { describeTrack, refineTrack } from '../src/codec/track.ts'
 import { AudioTag, writeAudioHeader } from '../src/container/flv/audio-tag.ts'
-import { configOf } from '../src/container/flv/sequence-header.ts'
+import { configOf, configPayload, MAX_BODY_HEADER_BYTES } from '../src/container/flv/sequence-header.ts'
 import { VideoTag, writeVideoHeader } from '../src/container/flv/video-tag.ts'
 import { TapedeckError } from '../src/media/errors.ts'
-import type { AudioTrack } from '../src/media/track.ts'
+import type { AudioTrack, Track } from '../src/media/track.ts'
+import { VECTORS } from '../test/codec/vectors.ts'
 import type { FuzzTarget } from './target.ts'
 
 const AAC: AudioTrack = {
@@ -21,12 +23,25 @@ function body(write: (into: Uint8Array) => number): Uint8Array {
   return into.subarray(0, write(into) + 4)
 }
 
+function tagBody(track: Track, kind: 'config' | 'frame', payload: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const head = new Uint8Array(MAX_BODY_HEADER_BYTES)
+  const size =
+    track.kind === 'video'
+      ? writeVideoHeader(head, 0, track.codec, kind, 0, true, 0)
+      : writeAudioHeader(head, 0, track, kind, 0)
+  return Buffer.concat([head.subarray(0, size), payload])
+}
+
 const fourCc = (text: string) => [...Buffer.from(text)]
 
 /** The bodies of video and audio tags: every input is taken as both. */
 export const target: FuzzTarget = {
   name: 'flv-tags',
   seeds: () => [
+    ...VECTORS.flatMap(({ codec, config, packets }) => {
+      const track = refineTrack(describeTrack({ id: 1, epoch: 0, timescale: 1000, codec, config }), packets[0].data)
+      return [tagBody(track, 'config', configPayload(track)), tagBody(track, 'frame', packets[0].data.subarray(0, 200))]
+    }),
     body((into) => writeVideoHeader(into, 0, 'h264', 'frame', 0, true, -40)),
     body((into) => writeVideoHeader(into, 0, 'hevc', 'frame', 2, false, 80)),
     body((into) => writeVideoHeader(into, 0, 'vp9', 'config', 0, true, 0)),

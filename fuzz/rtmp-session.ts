@@ -104,10 +104,15 @@ export const target: FuzzTarget = {
     try {
       for (let at = 0; at < bytes.length; ) {
         at = session.link.receive(bytes, at, bytes.length)
+        session.streams.flush()
+        if (session.streams.held || session.streams.live) throw new Error('held or live without anybody')
         await work
         work = undefined
         session.link.resume()
       }
+    } catch (error) {
+      session.streams.refuseAll(error)
+      throw error
     } finally {
       await work?.catch(() => undefined)
       session.end('lost')
