@@ -7,7 +7,7 @@ const SEMI_SPACE_FLAG = '--max-semi-space-size'
  * How much the heap may grow over what is alive before it is collected, percent. Its own measure lets 17 MB become 70, of
  * frames that outlived the nursery while they waited for the disk; collecting them costs 2 ms.
  */
-const HEAP_GROWING_PERCENT = 20
+const HEAP_GROWING_PERCENT = 40
 /** What V8 is told of memory: a media server makes few and short-lived objects, so that a larger heap is memory and nothing else. */
 export const MEMORY_FLAGS: readonly string[] = [
   `${SEMI_SPACE_FLAG}=${SEMI_SPACE_MB}`,

@@ -149,7 +149,7 @@ export class LiveStream {
     }
     for (const track of this.#tracks.values()) subscriber.track(track)
     if (options.fromKeyframe) {
-      for (const frame of this.#gop.frames) {
+      for (const frame of this.#gop.frames()) {
         if (frame.track.epoch === this.#tracks.get(frame.track.id)?.epoch) subscriber.frame(frame)
       }
       subscriber.flush()
