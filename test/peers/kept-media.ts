@@ -5,9 +5,9 @@ import type { ByteSource } from '../../src/media/ports.ts'
 import type { FlvTag } from './paced-publisher.ts'
 
 /** What of a stream lies in files. */
-export interface KeptMedia {
+export interface KeptMedia<T extends FlvTag = FlvTag> {
   /** Sent, but in none of the files, in the order of sending. */
-  readonly missing: readonly FlvTag[]
+  readonly missing: readonly T[]
   /** Frames of picture and sound in all files. */
   readonly frames: number
   /** Files that hold any frame. */
@@ -23,10 +23,10 @@ const HEADER_BYTES = { video: 5, audio: 2 }
  * Looks for `sent` in `paths`, the parts of one recording in their order: byte by byte, each frame once and in its order.
  * Throws when something is there that was not sent.
  */
-export async function keptMedia(paths: readonly string[], sent: readonly FlvTag[]): Promise<KeptMedia> {
+export async function keptMedia<T extends FlvTag>(paths: readonly string[], sent: readonly T[]): Promise<KeptMedia<T>> {
   const tags = { video: sent.filter(({ type }) => type === 9), audio: sent.filter(({ type }) => type === 8) }
   const next = { video: 0, audio: 0 }
-  const missing: FlvTag[] = []
+  const missing: T[] = []
   const playable: string[] = []
   const unfinished: string[] = []
   let frames = 0
