@@ -1,4 +1,5 @@
 export { ConfigError, type ConfigIssue } from './config/error.ts'
+export { issuerKeys } from './config/issuer-keys.ts'
 export { allOptions, environmentName, kebab, type Option } from './config/options.ts'
 export { auditPath, signingSecret, statePath } from './config/places.ts'
 export { readSettings, serverSettings } from './config/read.ts'

@@ -10,6 +10,7 @@ import { TokenKeeper } from './api/token.ts'
 import {
   auditPath,
   type Endpoint,
+  issuerKeys,
   readTlsFiles,
   recorderSettings,
   type Settings,
@@ -84,7 +85,7 @@ export class TapedeckServer {
     this.settings = settings
     this.#logger = logger
     const tls = readTlsFiles(settings)
-    const access = new Access(settings, new TokenKeeper(signingSecret(settings)))
+    const access = new Access(settings, new TokenKeeper(signingSecret(settings), issuerKeys(settings)))
     this.#journal = new SqliteJournal(statePath(settings))
     this.#audit = new AuditLog(auditPath(settings), logger)
     const storage = new DiskStorage({ fsync: settings.fsync, fsyncIntervalMs: settings.fsyncInterval })

@@ -1,4 +1,4 @@
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { TapedeckError } from '../media/errors.ts'
 
@@ -7,8 +7,10 @@ export const GRANTS = ['publish', 'play', 'metrics'] as const
 /** One thing that a token may allow. */
 export type Grant = (typeof GRANTS)[number]
 
-/** The one algorithm there is: a token cannot choose another one, nor none (RFC 8725 §3.1). */
+/** The one algorithm of our own secret: a token cannot choose another one, nor none (RFC 8725 §3.1). */
 const ALGORITHM = 'HS256'
+/** Of an issuer's key set: public keys only, so that no published key ever serves as a shared secret (RFC 8725 §2.1). */
+const PUBLIC_KEY_ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'RS256']
 /** How far the clocks of issuer and server may lie apart, seconds. */
 const CLOCK_SKEW_S = 30
 /** Longest token that is looked at, characters: RTMP carries it in a stream name. */
@@ -39,13 +41,15 @@ export class BadTokenError extends TapedeckError {
   }
 }
 
-/** Issues and verifies tokens: JWT (RFC 7519), HS256, with one secret. */
+/** Issues and verifies tokens: JWT (RFC 7519), HS256 with one secret, and those of an issuer whose public keys are known. */
 export class TokenKeeper {
   readonly #secret: Uint8Array
+  readonly #issuerKeys: JWTVerifyGetKey | undefined
 
   /** @param secret at least 32 bytes */
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, issuerKeys?: JWTVerifyGetKey) {
     this.#secret = secret
+    this.#issuerKeys = issuerKeys
   }
 
   /** A token that holds for `ttlMs` from now, at least a second. */
@@ -67,15 +71,19 @@ export class TokenKeeper {
   async verify(token: string): Promise<TokenClaims> {
     if (token.length > MAX_TOKEN_CHARACTERS) throw new BadTokenError(`longer than ${MAX_TOKEN_CHARACTERS} characters`)
     try {
-      const { payload } = await jwtVerify(token, this.#secret, {
-        algorithms: [ALGORITHM],
-        clockTolerance: CLOCK_SKEW_S,
-        requiredClaims: ['exp'],
-      })
-      return claimsSchema.parse(payload)
+      return claimsSchema.parse(await this.#payloadOf(token))
     } catch (error) {
       throw new BadTokenError(reasonOf(error), { cause: error })
     }
+  }
+
+  async #payloadOf(token: string): Promise<unknown> {
+    const claims = { clockTolerance: CLOCK_SKEW_S, requiredClaims: ['exp'] }
+    const issuerKeys = this.#issuerKeys
+    if (issuerKeys !== undefined && decodeProtectedHeader(token).alg !== ALGORITHM) {
+      return (await jwtVerify(token, issuerKeys, { ...claims, algorithms: PUBLIC_KEY_ALGORITHMS })).payload
+    }
+    return (await jwtVerify(token, this.#secret, { ...claims, algorithms: [ALGORITHM] })).payload
   }
 }
 
@@ -83,7 +91,10 @@ function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'it has expired'
   if (error instanceof errors.JWTClaimValidationFailed) return `claim "${error.claim}" is missing or does not hold`
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature does not fit this server'
-  if (error instanceof errors.JOSEAlgNotAllowed) return `only ${ALGORITHM} is taken`
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return `only ${ALGORITHM} is taken, or with --jwks a public-key algorithm`
+  if (error instanceof errors.JWKSNoMatchingKey) return "its key is not among its issuer's"
+  if (error instanceof errors.JWKSTimeout) return "its issuer's keys cannot be had now"
   if (error instanceof z.ZodError) return `claim "${String(error.issues[0]?.path[0])}" is not what this server expects`
   return 'it is not a token'
 }

@@ -153,6 +153,12 @@ export const settingsSchema = z.object({
     description: 'Secret that signs tokens (HS256), at least 32 bytes',
     unset: '{data-dir}/secret, made at first start',
   }),
+  jwks: path.optional().register(optionHelp, {
+    ...ACCESS,
+    placeholder: 'file|url',
+    description: 'Public keys (JWK Set) of an issuer whose tokens are taken as well',
+    unset: 'none',
+  }),
 
   maxConnections: wholeNumber(1, 1_000_000)
     .default(2000)

@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SignJWT, UnsecuredJWT } from 'jose'
-import { describe, expect, it } from 'vitest'
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
+import { afterAll, describe, expect, it } from 'vitest'
 import { Access } from '../../src/api/access.ts'
 import { readOrMakeSecret, readSecret, SecretError } from '../../src/api/secret.ts'
 import { TokenKeeper } from '../../src/api/token.ts'
+import { ConfigError, issuerKeys } from '../../src/config.ts'
 import { isLoopback } from '../../src/rtmp/loopback.ts'
 
 const secret = Buffer.from('0123456789abcdef0123456789abcdef')
@@ -112,5 +114,65 @@ describe('secret', () => {
     } finally {
       rmSync(directory, { recursive: true })
     }
+  })
+})
+
+describe("with an issuer's key set", async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tapedeck-jwks-'))
+  const issuer = await generateKeyPair('ES256')
+  const stranger = await generateKeyPair('ES256')
+  const publicKey = { ...(await exportJWK(issuer.publicKey)), kid: 'one', alg: 'ES256' }
+  const path = join(directory, 'jwks.json')
+  writeFileSync(path, JSON.stringify({ keys: [publicKey] }))
+  const server = createServer((_, response) => response.end(JSON.stringify({ keys: [publicKey] })))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterAll(() => {
+    server.close()
+    rmSync(directory, { recursive: true })
+  })
+  const address = server.address()
+  const url = typeof address === 'object' && address !== null ? `http://127.0.0.1:${address.port}/jwks` : ''
+  const signed = (key: CryptoKey, kid = 'one') => new SignJWT(full).setProtectedHeader({ alg: 'ES256', kid }).sign(key)
+  const rules = { requireToken: false, allowAnonymous: false }
+
+  describe.each([
+    ['of a file', path],
+    ['of an address', url],
+  ])('%s', (_, jwks) => {
+    const access = new Access(rules, new TokenKeeper(secret, issuerKeys({ jwks })))
+
+    it('takes its tokens, and still our own', async () => {
+      await expect(publish(access, ELSEWHERE, await signed(issuer.privateKey))).resolves.toBeUndefined()
+      await expect(publish(access, ELSEWHERE, await sign(full))).resolves.toBeUndefined()
+    })
+
+    it.each<[string, () => Promise<string> | string, string]>([
+      ['of a stranger under its key id', () => signed(stranger.privateKey), 'signature'],
+      ['of a key that it has not', () => signed(issuer.privateKey, 'two'), 'not among'],
+      [
+        'with the public key as a secret',
+        () => sign(full, 'HS256', Buffer.from(JSON.stringify(publicKey))),
+        'signature',
+      ],
+      ['of no algorithm', () => new UnsecuredJWT(full).encode(), 'public-key algorithm'],
+    ])('refuses one %s', async (_, token, reason) => {
+      await expect(publish(access, ELSEWHERE, await token())).rejects.toThrow(reason)
+    })
+  })
+
+  it('is refused when it is no key set, not there, or not https', () => {
+    writeFileSync(join(directory, 'garbage.json'), '{"keys": 1}')
+    for (const jwks of [
+      join(directory, 'garbage.json'),
+      join(directory, 'none.json'),
+      'http://keys.example.org/a',
+      'ftp://a',
+    ]) {
+      expect(() => issuerKeys({ jwks })).toThrow(ConfigError)
+    }
+  })
+
+  it('does without an algorithm of public keys where there is none', async () => {
+    await expect(publish(open, ELSEWHERE, await signed(issuer.privateKey))).rejects.toThrow('only HS256')
   })
 })
