@@ -145,7 +145,7 @@ for (const kind of ['polled', 'stream'] as const) {
       const floodedAt = performance.now()
       await flood
       await bucket.until(() => bucket.all.length >= before + 40_000_000)
-      expect(performance.now() - floodedAt).toBeLessThan(5000) // paced reading would take 15 s
+      expect(performance.now() - floodedAt).toBeLessThan(12_000) // paced reading cannot be done before 15 s
 
       bucket.appetite = 'now'
       peer.end()
