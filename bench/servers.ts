@@ -67,7 +67,7 @@ export async function startTapedeck(name: string, flags: readonly string[]): Pro
   )
   await listening(ports.tapedeck, child)
   return {
-    name,
+    name: `tapedeck ${name}`,
     pid: child.pid ?? 0,
     rtmpPort: ports.tapedeck,
     directory: join(directory, 'files'),
