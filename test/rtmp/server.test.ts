@@ -174,7 +174,7 @@ describe('publish and play', () => {
     await until(stream, 'media', () => stream.media_.length === 1)
     stream.held = true
     for (let i = 1; i <= 20; i++) publisher.send(9, i, pattern(1000))
-    await new Promise((resolve) => setTimeout(resolve, 50)) // over loopback, into the system's buffer
+    await publisher.drained() // over loopback: what left here lies in the listener's buffer
     expect(stream.media_.length).toBe(1)
     stream.held = false
     await listener.close(2000)
