@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type OptionHelp, optionHelp, type SettingName, settingsSchema } from './settings-schema.ts'
+import { type OptionHelp, optionHelp } from './option-help.ts'
+import { type SettingName, settingsSchema } from './settings-schema.ts'
 
 /** `recordDir` → `record-dir`. */
 export function kebab(name: string): string {

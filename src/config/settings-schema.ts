@@ -1,35 +1,17 @@
 import { z } from 'zod'
 import { recorderConfigSchema } from '../recorder/config.ts'
+import { DURATION_TEXT as DURATION, optionHelp, pathText as path, wholeNumber } from './option-help.ts'
+import { serviceSettings } from './service-settings.ts'
 import { duration, endpoint, endpointOrOff } from './values.ts'
 
-/** What help and error messages say about an option. */
-export interface OptionHelp {
-  readonly group: 'Listening' | 'Recording' | 'Access' | 'Limits' | 'State and logs'
-  readonly description: string
-  /** What stands for the value in help; absent for switches. */
-  readonly placeholder?: string
-  /** What may be given, for error messages. */
-  readonly allowed?: string
-  /** A second name of the flag, without dashes. */
-  readonly alias?: string
-  /** The default in words, where there is no value to show. */
-  readonly unset?: string
-}
-
-/** What is said about each option of `settingsSchema`. */
-export const optionHelp = z.registry<OptionHelp>()
-
 const ENDPOINT = 'host:port, [ipv6]:port, port (on 127.0.0.1) or *:port (on every address)'
-const DURATION = 'a number with a unit: 500ms, 30s, 10m, 2h, 1h30m'
 const LISTENING = { group: 'Listening', placeholder: 'host:port' } as const
 const RECORDING = { group: 'Recording' } as const
 const ACCESS = { group: 'Access' } as const
 const LIMITS = { group: 'Limits' } as const
 const STATE = { group: 'State and logs' } as const
 
-const wholeNumber = (min: number, max: number) => z.number().int().min(min).max(max)
 const recorder = recorderConfigSchema.shape
-const path = z.string().min(1).max(4096)
 
 /**
  * Every setting of `tapedeck serve`, once: flags, `TAPEDECK_…` variables, the config file, `--help` and the messages
@@ -57,7 +39,7 @@ export const settingsSchema = z.object({
     .register(optionHelp, { group: 'Listening', placeholder: 'file', description: 'Private key for --rtmps, PEM' }),
   http: endpointOrOff.prefault('127.0.0.1:8080').register(optionHelp, {
     ...LISTENING,
-    description: 'Answer /healthz, /readyz and /metrics here; "off" for none',
+    description: 'Serve the API, /healthz, /readyz and /metrics here; "off" for none',
     allowed: `${ENDPOINT}, or off`,
   }),
   takeover: z.boolean().default(false).register(optionHelp, {
@@ -132,6 +114,8 @@ export const settingsSchema = z.object({
       description: 'How often, with --fsync interval',
       allowed: `${DURATION}; at least 100ms`,
     }),
+
+  ...serviceSettings,
 
   requireToken: z
     .boolean()

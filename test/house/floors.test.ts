@@ -8,9 +8,10 @@ const FLOORS: readonly (readonly string[])[] = [
   ['container', 'storage', 'state'],
   ['rtmp'],
   ['live'],
-  ['ingest', 'playback', 'recorder'],
+  ['ingest', 'playback', 'recorder', 'jobs', 'events'],
+  ['service'],
   ['api'],
-  ['cli', 'config', 'library', 'server.ts', 'config.ts', 'index.ts'],
+  ['client', 'cli', 'config', 'library', 'server.ts', 'config.ts', 'index.ts'],
 ]
 
 const roomOf = (path: string) => path.split('/')[1]

@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { recordingObjectSchema } from './recording-object.ts'
+
+/** A moment that somebody marked; becomes a chapter of the finished files. */
+export const markerSchema = z.object({
+  marker_id: z.string().max(64),
+  label: z.string().min(1).max(255),
+  /** On the recording's clock. */
+  at_ms: z.number().nonnegative(),
+  created_at: z.iso.datetime(),
+})
+
+/** A job that belongs to a recording. */
+export const jobReferenceSchema = z.object({
+  job_id: z.string().max(64),
+  kind: z.enum(['rendition', 'remux', 'thumbnails']),
+  /** `waiting` until its result, good or bad, has been taken into the entry. */
+  state: z.enum(['waiting', 'done', 'failed', 'cancelled']),
+  /** The recording is not completed before it. */
+  required: z.boolean(),
+})
+
+/**
+ * All there is to know of one recording. The manifest beside its files holds exactly this, and is the lasting truth; a state
+ * store holds a copy for finding it.
+ */
+export const catalogueEntrySchema = z.object({
+  version: z.literal(1),
+  /** Grows by one with each change. An older revision never replaces a newer one. */
+  revision: z.number().int().positive(),
+  recording: recordingObjectSchema,
+  /** Whoever holds it while it is live; null when nobody has to. */
+  owner: z.object({ node: z.string().max(64), pid: z.number().int() }).nullable(),
+  /** Absolute path of the manifest; null while, or when, there is none. A reader of manifests sets it anew. */
+  manifest_path: z.string().max(4096).nullable(),
+  /** Recorded because everything is: no limits, no owner. */
+  automatic: z.boolean(),
+  /** Retention leaves it alone. */
+  hold: z.boolean(),
+  /** When it was asked for: lists are ordered by it. */
+  created_at: z.iso.datetime(),
+  markers: z.array(markerSchema).max(1000),
+  jobs: z.array(jobReferenceSchema).max(1000),
+})
+
+/** See `catalogueEntrySchema`. */
+export type CatalogueEntry = z.output<typeof catalogueEntrySchema>
+/** See `markerSchema`. */
+export type Marker = z.output<typeof markerSchema>
+/** See `jobReferenceSchema`. */
+export type JobReference = z.output<typeof jobReferenceSchema>
