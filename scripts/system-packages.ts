@@ -19,6 +19,7 @@ const NEEDS: readonly { readonly present: () => boolean; readonly packages: read
     ],
   },
   { present: () => onPath('rtmpdump'), packages: ['rtmpdump'] },
+  { present: () => onPath('redis-server'), packages: ['redis-server'] },
   { present: () => onPath('gcc') && existsSync('/usr/include/stdio.h'), packages: ['gcc', 'libc6-dev'] },
   { present: () => onPath('mkfs.ext4'), packages: ['e2fsprogs'] },
   { present: () => onPath('fsfreeze') && onPath('mount'), packages: ['util-linux', 'mount'] },
