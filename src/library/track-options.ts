@@ -48,3 +48,15 @@ export const audioTrackSchema = z.object({
  * second, by default `sampleRateHz`, otherwise 1000; `sampleRateHz` and `channels` for PCM.
  */
 export type AudioTrackOptions = z.input<typeof audioTrackSchema>
+
+/** Codecs whose frames say everything: no configuration is waited for. */
+export const SELF_DESCRIBING: ReadonlySet<string> = new Set([
+  'vp8',
+  'vp9',
+  'mp3',
+  'ac3',
+  'eac3',
+  'pcm-s16le',
+  'pcm-alaw',
+  'pcm-mulaw',
+])

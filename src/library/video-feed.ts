@@ -65,6 +65,13 @@ export function feedVideo(codec: VideoCodec, data: Uint8Array, lengthSize: Lengt
   }
 }
 
+/** How long the lengths of NAL units are, by the configuration of a track: 4 bytes where it does not say. */
+export function lengthSizeOf(track: { readonly codec: string; readonly config: Uint8Array }): LengthSize {
+  const at = track.codec === 'hevc' ? 21 : 4 // hvcC, ISO 14496-15 §8.3.3; avcC, §5.3.3
+  const size = track.config.length <= at ? 4 : (track.config[at] & 3) + 1
+  return size === 1 || size === 2 ? size : 4
+}
+
 function feedNalUnits(dialect: NalDialect, data: Uint8Array, lengthSize: LengthSize): FedSample {
   const prefixed = isLengthPrefixed(data, lengthSize)
   if (!prefixed && !isAnnexB(data)) {

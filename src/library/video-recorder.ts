@@ -1,7 +1,5 @@
 import { isKeyframe } from '../codec/keyframe.ts'
-import type { LengthSize } from '../codec/nal.ts'
 import { frameDurationTicks } from '../codec/samples.ts'
-import { fromMs } from '../media/clock.ts'
 import { MisuseError } from '../media/errors.ts'
 import { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
@@ -9,17 +7,11 @@ import { Timeline } from '../recorder/timeline.ts'
 import { sourceUs } from '../recorder/track-clock.ts'
 import { feedAudio } from './audio-feed.ts'
 import { FileMuxer, type FileStats } from './file-muxer.ts'
+import { type FrameTimes, ticks } from './frame-times.ts'
 import { parseOptions } from './options.ts'
-import { feedVideo } from './video-feed.ts'
+import { SELF_DESCRIBING } from './track-options.ts'
+import { feedVideo, lengthSizeOf } from './video-feed.ts'
 import { type VideoRecorderOptions, videoRecorderSchema } from './video-recorder-options.ts'
-
-/**
- * When a frame is shown and decoded: in ticks of its track's timescale, or in milliseconds. Any origin will do. The
- * decoding time is the same as the other when absent, which holds for everything but pictures shown out of order.
- */
-export type FrameTimes =
-  | { readonly pts: number; readonly dts?: number }
-  | { readonly ptsMs: number; readonly dtsMs?: number }
 
 /** Numbers of one recording. */
 export interface VideoRecorderStats extends FileStats {
@@ -30,18 +22,6 @@ export interface VideoRecorderStats extends FileStats {
 }
 
 type Options = ReturnType<typeof parseOptions<typeof videoRecorderSchema>>
-
-/** Codecs whose frames say everything: no configuration is waited for. */
-const SELF_DESCRIBING: ReadonlySet<string> = new Set([
-  'vp8',
-  'vp9',
-  'mp3',
-  'ac3',
-  'eac3',
-  'pcm-s16le',
-  'pcm-alaw',
-  'pcm-mulaw',
-])
 
 /**
  * Encoded frames in, one file out: finds the first keyframe, starts picture and sound from a common zero, takes Annex B as
@@ -87,7 +67,7 @@ export class VideoRecorder {
   writeFrame(data: Uint8Array, times: FrameTimes & { readonly key?: boolean }): boolean {
     const { video } = this.#options
     if (video === undefined) throw new MisuseError(`${this.path}: a video frame, but open() was told of no video`)
-    const fed = feedVideo(video.codec, data, this.#lengthSize())
+    const fed = feedVideo(video.codec, data, lengthSizeOf(this.#video ?? video))
     const track = this.#videoTrack(fed.config)
     if (track === undefined) return this.#skip()
     const key = times.key ?? isKeyframe(track, fed.data)
@@ -161,13 +141,6 @@ export class VideoRecorder {
     this.#timeline.begin(sourceUs(frame))
   }
 
-  #lengthSize(): LengthSize {
-    const config = this.#video?.config ?? this.#options.video?.config
-    const at = this.#options.video?.codec === 'hevc' ? 21 : 4 // hvcC, ISO 14496-15 §8.3.3; avcC, §5.3.3
-    const size = config === undefined || config.length <= at ? 4 : (config[at] & 3) + 1
-    return size === 1 || size === 2 ? size : 4
-  }
-
   #videoTrack(config: Uint8Array | undefined): Track | undefined {
     const { video, audio } = this.#options
     if (video === undefined) return undefined
@@ -195,10 +168,4 @@ export class VideoRecorder {
   #trackOf(id: number): Track | undefined {
     return this.#muxer.tracks.find((track) => track.id === id)
   }
-}
-
-/** dts and pts in ticks. */
-function ticks(times: FrameTimes, timescale: number): [dts: number, pts: number] {
-  if ('pts' in times) return [times.dts ?? times.pts, times.pts]
-  return [fromMs(times.dtsMs ?? times.ptsMs, timescale), fromMs(times.ptsMs, timescale)]
 }
