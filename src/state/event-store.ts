@@ -25,7 +25,7 @@ export interface EventStore {
   /**
    * Numbers and keeps `events` and, in the same atomic step, adds a task for each of them to each queue of `outboxes`: key is
    * `recording_id`, or `room_id`, or `''`; payload is the stored event; id is `{queue}:{event id}`.
-   * Events that are there already are returned as they are, and add nothing.
+   * Events that are there already are returned as they are, and add nothing. An outbox gets no task for a type that it leaves out.
    */
   append(events: readonly NewEvent[], outboxes: readonly Outbox[]): Promise<StoredEvent[]>
   /** Those after `seq`, in order, at most `limit`. */
@@ -43,4 +43,6 @@ export interface Outbox {
   readonly queue: string
   /** No attempts after so long, ms. */
   readonly lifetimeMs: number
+  /** Types of events that are not delivered there. */
+  readonly leavesOut?: readonly string[]
 }
