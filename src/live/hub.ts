@@ -1,5 +1,6 @@
 import { LimitError, TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
+import type { Track } from '../media/track.ts'
 import { GopBudget } from './gop-budget.ts'
 import { LiveStream, type PublisherInfo, type StreamAddress } from './stream.ts'
 import type { EndReason } from './subscriber.ts'
@@ -20,6 +21,8 @@ export class NameBusyError extends TapedeckError {
 export interface HubListener {
   /** Before the stream has tracks. */
   started?(stream: LiveStream): void
+  /** A track that is new, or has a new configuration: its next epoch. */
+  tracked?(stream: LiveStream, track: Track): void
   ended?(stream: LiveStream, reason: EndReason): void
 }
 
@@ -78,9 +81,12 @@ export class Hub {
     if (this.#streams.size >= this.#options.maxStreams) {
       throw new LimitError('streams published at a time', { limit: this.#options.maxStreams })
     }
-    const stream = new LiveStream(address, publisher, this.#gopBudget, this.#logger, (ended, reason) => {
-      if (this.#streams.get(key) === ended) this.#streams.delete(key)
-      this.#tell((listener) => listener.ended?.(ended, reason))
+    const stream = new LiveStream(address, publisher, this.#gopBudget, this.#logger, {
+      tracked: (of, track) => this.#tell((listener) => listener.tracked?.(of, track)),
+      ended: (ended, reason) => {
+        if (this.#streams.get(key) === ended) this.#streams.delete(key)
+        this.#tell((listener) => listener.ended?.(ended, reason))
+      },
     })
     this.#streams.set(key, stream)
     this.#tell((listener) => listener.started?.(stream))

@@ -30,6 +30,12 @@ export interface Subscription {
   close(): void
 }
 
+/** Who has made a stream. */
+export interface StreamOwner {
+  tracked(stream: LiveStream, track: Track): void
+  ended(stream: LiveStream, reason: EndReason): void
+}
+
 /**
  * What one participant publishes now: tracks, one publisher, any number of subscribers. Lives once, never reopens.
  *
@@ -41,7 +47,7 @@ export class LiveStream {
   readonly startedAtMs = Date.now()
   readonly stats = new StreamStats()
   readonly #logger: Logger
-  readonly #onEnd: (stream: LiveStream, reason: EndReason) => void
+  readonly #owner: StreamOwner
   readonly #tracks = new Map<number, Track>()
   readonly #gop: GopCache
   #members: readonly Member[] = []
@@ -54,13 +60,13 @@ export class LiveStream {
     publisher: PublisherInfo,
     gopBudget: GopBudget,
     logger: Logger,
-    onEnd: (stream: LiveStream, reason: EndReason) => void,
+    owner: StreamOwner,
   ) {
     this.#gop = new GopCache(gopBudget)
     this.address = address
     this.publisher = publisher
     this.#logger = logger
-    this.#onEnd = onEnd
+    this.#owner = owner
   }
 
   get tracks(): readonly Track[] {
@@ -100,6 +106,7 @@ export class LiveStream {
     if (this.#ended !== undefined) return
     this.#tracks.set(track.id, track)
     this.#each((subscriber) => subscriber.track(track))
+    this.#owner.tracked(this, track)
   }
 
   /** Passes `frame` to everybody; the caller's hold stays the caller's. */
@@ -130,7 +137,7 @@ export class LiveStream {
     if (this.#ended !== undefined) return
     this.#ended = reason
     this.#gop.clear()
-    this.#onEnd(this, reason)
+    this.#owner.ended(this, reason)
     this.#each((subscriber) => subscriber.end(reason))
     this.#members = []
   }

@@ -35,11 +35,16 @@ export class IllegalMoveError extends TapedeckError {
 export class StateMachine {
   readonly #id: string
   readonly #onMove: (from: RecordingState, to: RecordingState) => void
-  #state: RecordingState = 'pending'
+  #state: RecordingState
 
-  constructor(id: string, onMove: (from: RecordingState, to: RecordingState) => void) {
+  constructor(
+    id: string,
+    onMove: (from: RecordingState, to: RecordingState) => void,
+    initial: RecordingState = 'pending',
+  ) {
     this.#id = id
     this.#onMove = onMove
+    this.#state = initial
   }
 
   get state(): RecordingState {

@@ -39,6 +39,8 @@ export const catalogueEntrySchema = z.object({
   hold: z.boolean(),
   /** When it was asked for: lists are ordered by it. */
   created_at: z.iso.datetime(),
+  /** What was asked for that work after the stop needs to know. */
+  options: z.object({ keep_source: z.boolean(), thumbnails: z.boolean() }).optional(),
   markers: z.array(markerSchema).max(1000),
   jobs: z.array(jobReferenceSchema).max(1000),
 })

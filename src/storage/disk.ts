@@ -1,5 +1,17 @@
 import { open as openFd } from 'node:fs'
-import { constants, type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
+import {
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { DiskFile, type FsyncPolicy } from './disk-file.ts'
@@ -82,6 +94,12 @@ export class DiskStorage implements Storage {
 
   remove(path: string): Promise<void> {
     return attempt(path, 'remove', () => rm(path, { force: true }))
+  }
+
+  async removeDirectory(directory: string): Promise<void> {
+    const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+    for (const entry of entries) if (entry.isDirectory()) await this.removeDirectory(join(directory, entry.name))
+    await rmdir(directory).catch(() => undefined)
   }
 
   rename(from: string, to: string): Promise<void> {

@@ -82,6 +82,9 @@ export class MemoryStorage implements Storage {
     this.#files.delete(path)
   }
 
+  /** Directories are but the beginnings of names here. */
+  async removeDirectory(): Promise<void> {}
+
   async rename(from: string, to: string): Promise<void> {
     const file = this.#find(from, 'rename')
     if (this.#files.has(to)) throw storageError(to, 'rename to', systemError('EEXIST'))

@@ -53,6 +53,8 @@ export interface Storage {
   list(directory: string, limit: number): Promise<StoredFile[]>
   /** No error when it is gone already. */
   remove(path: string): Promise<void>
+  /** Removes `directory` and those below it so far as no files are in them. No error for what stays, or is gone already. */
+  removeDirectory(directory: string): Promise<void>
   /** Moves within the storage. @throws FileExistsError */
   rename(from: string, to: string): Promise<void>
   /** Replaces a small file (manifest, report) as a whole: the old or the new one is there at any instant. Mode 0600. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -224,4 +224,18 @@ describe('memory storage', () => {
     expect([file.backlogBytes, storage.bytesOf('/a').length, drained]).toEqual([0, 20, 1])
     await file.close()
   })
+})
+
+it('storage on a disk removes directories, but nothing that has a file in it', async () => {
+  const storage = new DiskStorage()
+  const root = join(directory, 'to-go')
+  mkdirSync(join(root, 'a', 'b'), { recursive: true })
+  mkdirSync(join(root, 'c'))
+  writeFileSync(join(root, 'c', 'kept'), 'x')
+  await storage.removeDirectory(root)
+  expect(readdirSync(root)).toEqual(['c'])
+  await storage.remove(join(root, 'c', 'kept'))
+  await storage.removeDirectory(root)
+  await storage.removeDirectory(root)
+  expect(existsSync(root)).toBe(false)
 })
