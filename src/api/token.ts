@@ -1,6 +1,7 @@
 import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { TapedeckError } from '../media/errors.ts'
+import type { ROLES } from './caller.ts'
 
 /** What a token may allow. `metrics`: reading /metrics. */
 export const GRANTS = ['publish', 'play', 'metrics'] as const
@@ -15,15 +16,21 @@ const PUBLIC_KEY_ALGORITHMS = ['ES256', 'ES384', 'EdDSA', 'Ed25519', 'PS256', 'R
 const CLOCK_SKEW_S = 30
 /** Longest token that is looked at, characters: RTMP carries it in a stream name. */
 const MAX_TOKEN_CHARACTERS = 4096
+/** A token that holds longer than this from now is refused, seconds: it would be a password. */
+const MAX_LIFETIME_S = 366 * 86_400
 
 const claimsSchema = z.object({
   /** The user. */
-  sub: z.string().max(255).optional(),
+  sub: z.string().min(1).max(255).optional(),
   /** Names of rooms, or `*` for all. */
-  rooms: z.union([z.literal('*'), z.array(z.string().max(255)).max(1000)]).default([]),
+  rooms: z.union([z.literal('*'), z.array(z.string().max(255)).max(1000)]).optional(),
+  /** What its holder may do in the API: one of `ROLES`, checked where it counts. */
+  role: z.string().max(64).optional(),
   /** The one participant whose name may be published or played; any when absent. */
   participant: z.string().max(255).optional(),
   grants: z.array(z.string().max(64)).max(64).default([]),
+  /** Seconds since 1970. */
+  exp: z.number(),
 })
 
 /** What a verified token says. Claims that we do not know are ignored. */
@@ -54,7 +61,13 @@ export class TokenKeeper {
 
   /** A token that holds for `ttlMs` from now, at least a second. */
   issue(
-    claims: { user?: string; rooms: '*' | string[]; participant?: string; grants: Grant[] },
+    claims: {
+      user?: string
+      rooms?: '*' | string[]
+      participant?: string
+      grants: Grant[]
+      role?: (typeof ROLES)[number]
+    },
     ttlMs: number,
   ): Promise<string> {
     const { user, ...rest } = claims
@@ -70,6 +83,12 @@ export class TokenKeeper {
   /** @throws BadTokenError */
   async verify(token: string): Promise<TokenClaims> {
     if (token.length > MAX_TOKEN_CHARACTERS) throw new BadTokenError(`longer than ${MAX_TOKEN_CHARACTERS} characters`)
+    const claims = await this.#claimsOf(token)
+    if (claims.exp <= Date.now() / 1000 + MAX_LIFETIME_S + CLOCK_SKEW_S) return claims
+    throw new BadTokenError('it holds for more than 366 days')
+  }
+
+  async #claimsOf(token: string): Promise<TokenClaims> {
     try {
       return claimsSchema.parse(await this.#payloadOf(token))
     } catch (error) {
