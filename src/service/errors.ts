@@ -73,3 +73,15 @@ export class DiskForecastError extends TapedeckError {
     this.neededBytes = neededBytes
   }
 }
+
+/** A manifest that cannot be read: damaged, too large, or not a manifest. It is left alone. */
+export class ManifestError extends TapedeckError {
+  readonly code = 'TD_MANIFEST'
+  readonly fault = 'host'
+  readonly path: string
+
+  constructor(path: string, problem: string) {
+    super(`${path}: not a manifest of a recording: ${problem}; mend it, move it away, or take it from a copy`)
+    this.path = path
+  }
+}

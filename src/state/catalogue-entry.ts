@@ -30,7 +30,14 @@ export const catalogueEntrySchema = z.object({
   revision: z.number().int().positive(),
   recording: recordingObjectSchema,
   /** Whoever holds it while it is live; null when nobody has to. */
-  owner: z.object({ node: z.string().max(64), pid: z.number().int() }).nullable(),
+  owner: z
+    .object({
+      node: z.string().max(64),
+      pid: z.number().int(),
+      /** When it took hold of it, so that a process id that is used again is noticed; `created_at` where it is left out. */
+      since: z.iso.datetime().optional(),
+    })
+    .nullable(),
   /** Absolute path of the manifest; null while, or when, there is none. A reader of manifests sets it anew. */
   manifest_path: z.string().max(4096).nullable(),
   /** Recorded because everything is: no limits, no owner. */

@@ -115,14 +115,19 @@ export class DiskStorage implements Storage {
     return attempt(path, 'write', async () => {
       await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
       const draft = `${path}.${process.pid}.tmp`
-      const handle = await open(draft, 'w', FILE_MODE)
       try {
-        await handle.writeFile(bytes)
-        await handle.datasync()
-      } finally {
-        await handle.close()
+        const handle = await open(draft, 'w', FILE_MODE)
+        try {
+          await handle.writeFile(bytes)
+          if (this.#fsync !== 'never') await handle.datasync()
+        } finally {
+          await handle.close()
+        }
+        await rename(draft, path)
+      } catch (error) {
+        await rm(draft, { force: true }).catch(() => undefined)
+        throw error
       }
-      await rename(draft, path)
     })
   }
 

@@ -1,0 +1,48 @@
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
+import { timestampOf } from '../recorder/naming.ts'
+import { safeName } from '../recorder/safe-name.ts'
+import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import type { RecordingFile } from '../state/recording-object.ts'
+import { ManifestError } from './errors.ts'
+
+/** Of a recording that was asked for; in a directory of its own. */
+export const MANIFEST_NAME = 'recording.json'
+/** Of an automatic one, behind the stem of its first file. */
+export const AUTOMATIC_ENDING = '.recording.json'
+/** Behind a manifest whose recording is being deleted: it counts no more, and says what is still to be removed. */
+export const DELETED_ENDING = '.deleted'
+
+/** The directory of a recording that was asked for, absolute. */
+export function recordingDirectory(recordDir: string, roomId: string, createdAtMs: number, id: string): string {
+  return join(resolve(recordDir), `${safeName(roomId)}_${timestampOf(createdAtMs)}_${safeName(id.slice(0, 8))}`)
+}
+
+/** The manifest of an automatic recording whose first file is `firstPath`. */
+export function automaticManifestPath(firstPath: string): string {
+  return `${firstPath.slice(0, firstPath.length - extname(firstPath).length)}${AUTOMATIC_ENDING}`
+}
+
+/** Whether a path has the name of a manifest. */
+export function isManifestPath(path: string): boolean {
+  return basename(path) === MANIFEST_NAME || path.endsWith(AUTOMATIC_ENDING)
+}
+
+/** Where a file of `entry` lies as its manifest says it: relative to the manifest, `/`-separated. */
+export function pathInManifest(manifestPath: string, path: string): string {
+  return relative(dirname(manifestPath), path).replaceAll(sep, '/')
+}
+
+/**
+ * The absolute path of a file of `entry`: within the recording's own directory, or for an automatic one within `recordDir`.
+ * @throws ManifestError when there is no manifest, or the file would lie elsewhere
+ */
+export function locateFile(entry: CatalogueEntry, file: Pick<RecordingFile, 'path'>, recordDir: string): string {
+  const { manifest_path: manifest } = entry
+  if (manifest === null) throw new ManifestError(entry.recording.recording_id, 'it is gone, and so are its files')
+  const root = entry.automatic ? resolve(recordDir) : dirname(manifest)
+  const path = resolve(dirname(manifest), file.path)
+  if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) {
+    throw new ManifestError(manifest, `file ${JSON.stringify(file.path.slice(0, 200))} leads out of ${root}`)
+  }
+  return path
+}
