@@ -34,3 +34,18 @@ export class BadCursorError extends TapedeckError {
     super('cursor: not one that a list gave; take "next_cursor" of the page before, or leave it out')
   }
 }
+
+/** Something kept in the state is not what it has to be: changed by somebody else, or damaged. */
+export class StateDamagedError extends TapedeckError {
+  readonly code = 'TD_STATE_DAMAGED'
+  readonly fault = 'host'
+  /** Where it lies. */
+  readonly key: string
+
+  constructor(key: string, why: string) {
+    super(
+      `${key.slice(0, 400)} in the state is damaged: ${why}; "tapedeck reindex" makes the catalogue anew from manifests`,
+    )
+    this.key = key
+  }
+}

@@ -31,7 +31,7 @@ export interface TaskAttempt {
 export interface Task extends NewTask {
   readonly state: TaskState
   readonly createdAtMs: number
-  /** How often it was begun. */
+  /** How often it was begun since it was added, or since `requeue`. */
   readonly attempts: number
   /** The latest tries, at most 20. */
   readonly log: readonly TaskAttempt[]

@@ -1,0 +1,74 @@
+import type { Logger } from '../media/ports.ts'
+import type { CatalogueEntry } from './catalogue-entry.ts'
+import { StateAwayError } from './errors.ts'
+import type { RecordingStore } from './store.ts'
+import { type Backlog, WriteBehind } from './write-behind.ts'
+
+/** What is to happen to an entry: the newest wish alone. */
+type Wish = { readonly entry: CatalogueEntry | undefined }
+
+/**
+ * Brings entries into the store without anybody waiting for it, and keeps trying while it is away. Memory is bounded by the
+ * number of recordings that changed meanwhile: of each only the latest is kept.
+ */
+export class RecordingWriter implements Backlog {
+  readonly #store: RecordingStore
+  readonly #logger: Logger
+  readonly #wishes = new Map<string, Wish>()
+  readonly #behind: WriteBehind
+
+  constructor(store: RecordingStore, logger: Logger) {
+    this.#store = store
+    this.#logger = logger
+    this.#behind = new WriteBehind('recordings', this, logger)
+  }
+
+  /** How many entries the store does not have yet. */
+  get pending(): number {
+    return this.#wishes.size
+  }
+
+  /** As it will be in the store; undefined when nothing is pending, or its removal is. */
+  pendingEntry(id: string): CatalogueEntry | undefined {
+    return this.#wishes.get(id)?.entry
+  }
+
+  /** An older revision than the one that waits is left out. */
+  put(entry: CatalogueEntry): void {
+    const id = entry.recording.recording_id
+    const before = this.#wishes.get(id)?.entry
+    if (before !== undefined && before.revision > entry.revision) return
+    this.#wishes.set(id, { entry })
+    this.#behind.wake()
+  }
+
+  remove(id: string): void {
+    this.#wishes.set(id, { entry: undefined })
+    this.#behind.wake()
+  }
+
+  /** Resolves with true as soon as all is stored, with false at the deadline. */
+  flush(options: { deadlineMs: number }): Promise<boolean> {
+    return this.#behind.flush(options)
+  }
+
+  /** What is pending is left to the manifests. */
+  close(): void {
+    this.#behind.close()
+  }
+
+  /** For `WriteBehind`: the wish that has waited longest. */
+  async store(): Promise<void> {
+    const [first] = this.#wishes
+    if (first === undefined) return
+    const [id, wish] = first
+    try {
+      if (wish.entry === undefined) await this.#store.remove(id)
+      else await this.#store.put(wish.entry)
+    } catch (error) {
+      if (error instanceof StateAwayError) throw error
+      this.#logger.error({ err: error, recording_id: id }, 'an entry cannot be stored; its manifest has it')
+    }
+    if (this.#wishes.get(id) === wish) this.#wishes.delete(id)
+  }
+}
