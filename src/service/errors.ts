@@ -85,3 +85,56 @@ export class ManifestError extends TapedeckError {
     this.path = path
   }
 }
+
+/** Something that a recording, or a change of one, was asked with cannot be used: which, and what is allowed. */
+export class RequestError extends TapedeckError {
+  readonly code = 'TD_RECORDING_REQUEST'
+  readonly fault = 'caller'
+  /** What of the request it is. */
+  readonly field: string
+
+  constructor(field: string, rule: string) {
+    super(`${field}: ${rule}; correct it and ask again`)
+    this.field = field
+  }
+}
+
+/** A recording is still at work, and cannot be deleted. */
+export class RecordingLiveError extends TapedeckError {
+  readonly code = 'TD_RECORDING_LIVE'
+  readonly fault = 'caller'
+
+  constructor(id: string, status: string) {
+    super(`recording ${id} is ${status}; stop it and let it complete, or cancel it, before it is deleted`)
+  }
+}
+
+/** The participants that a recording waited for did not come. */
+export class NobodyCameError extends TapedeckError {
+  readonly code = 'TD_NOBODY_CAME'
+  readonly fault = 'peer'
+
+  constructor(room: string) {
+    super(`room ${JSON.stringify(room.slice(0, 64))}: none of those who were to be recorded published anything`)
+  }
+}
+
+/** This server is about to end and takes nothing new. */
+export class StoppingError extends TapedeckError {
+  readonly code = 'TD_STOPPING'
+  readonly fault = 'host'
+
+  constructor() {
+    super('this server is stopping and begins no recording; ask again when it is back, or ask another')
+  }
+}
+
+/** Work that a recording needed was cancelled by somebody. */
+export class JobCancelledError extends TapedeckError {
+  readonly code = 'TD_JOB_CANCELLED'
+  readonly fault = 'caller'
+
+  constructor(jobId: string) {
+    super(`job ${jobId} was cancelled; the source is kept, retry the job if its result is wanted`)
+  }
+}
