@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '../media/ports.ts'
-import type { EventStore, NewEvent, Outbox, StoredEvent } from '../state/event-store.ts'
+import type { EventStore, Outbox, StoredEvent } from '../state/event-store.ts'
+import { EventWriter } from '../state/event-writer.ts'
 import type { EventSink, Happening } from './event.ts'
 
 /** How long events are kept for those who come back, ms. */
 const RETENTION_MS = 3_600_000
 /** Between two looks for what is older, ms. */
 const PRUNE_EVERY_MS = 60_000
+/** What the store has to take the last events, ms. */
+const CLOSE_DEADLINE_MS = 2000
 
 /** What an `EventLog` stands on. */
 export interface EventLogOptions {
@@ -29,24 +32,27 @@ export class EventLog implements EventSink {
   readonly #store: EventStore
   readonly #logger: Logger
   readonly #retentionMs: number
-  readonly #outboxes: readonly Outbox[]
+  readonly #writer: EventWriter
   readonly #listeners = new Set<EventListener>()
   #unfollow: (() => void) | undefined
-  #toldSeq = 0
   #pruning: NodeJS.Timeout | undefined
-  #queue: NewEvent[] = []
-  #appending: Promise<void> | undefined
 
   constructor(options: EventLogOptions) {
     this.#store = options.store.events
     this.#logger = options.logger
     this.#retentionMs = options.retentionMs ?? RETENTION_MS
-    this.#outboxes = options.outboxes ?? []
+    const outboxes = options.outboxes ?? []
+    this.#writer = new EventWriter(this.#store, () => outboxes, options.logger)
   }
 
   /** Events that the store has not taken yet. */
   get pending(): number {
-    return this.#queue.length
+    return this.#writer.pending
+  }
+
+  /** Events that were given up: too many waited while the store was away. */
+  get dropped(): number {
+    return this.#writer.dropped
   }
 
   /** Begins to forget what is old. */
@@ -56,21 +62,8 @@ export class EventLog implements EventSink {
 
   emit(happening: Happening): void {
     const { type, roomId, recordingId, userId, data } = happening
-    const time = new Date().toISOString()
-    this.#queue.push({
-      id: randomUUID(),
-      type,
-      room_id: roomId,
-      recording_id: recordingId,
-      user_id: userId,
-      data,
-      time,
-    })
-    this.#appending ??= this.#append()
-      .catch((error: unknown) => this.#logger.warn({ err: error }, 'events cannot be kept now'))
-      .finally(() => {
-        this.#appending = undefined
-      })
+    const named = { id: randomUUID(), type, room_id: roomId, recording_id: recordingId, user_id: userId }
+    this.#writer.append({ ...named, data, time: new Date().toISOString() })
   }
 
   /**
@@ -79,7 +72,9 @@ export class EventLog implements EventSink {
    */
   follow(listener: EventListener): () => void {
     this.#listeners.add(listener)
-    this.#unfollow ??= this.#store.follow((event) => this.#tell(event))
+    this.#unfollow ??= this.#store.follow((event) => {
+      for (const told of this.#listeners) told(event)
+    })
     return () => {
       this.#listeners.delete(listener)
       if (this.#listeners.size > 0) return
@@ -101,25 +96,12 @@ export class EventLog implements EventSink {
   /** Hands what is pending to the store, within `deadlineMs`. False when something was left. Idempotent. */
   async close(options: { readonly deadlineMs?: number } = {}): Promise<boolean> {
     clearInterval(this.#pruning)
-    await Promise.race([this.#appending, new Promise((done) => setTimeout(done, options.deadlineMs ?? 2000).unref())])
+    const isAllKept = await this.#writer.flush({ deadlineMs: options.deadlineMs ?? CLOSE_DEADLINE_MS })
+    this.#writer.close()
     this.#listeners.clear()
     this.#unfollow?.()
     this.#unfollow = undefined
-    return this.#queue.length === 0
-  }
-
-  #tell(event: StoredEvent): void {
-    if (event.seq <= this.#toldSeq) return
-    this.#toldSeq = event.seq
-    for (const listener of this.#listeners) listener(event)
-  }
-
-  async #append(): Promise<void> {
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.slice(0, 500)
-      await this.#store.append(batch, this.#outboxes)
-      this.#queue.splice(0, batch.length)
-    }
+    return isAllKept
   }
 
   async #prune(): Promise<void> {

@@ -105,7 +105,8 @@ export class SqliteEvents implements EventStore {
     const row = this.#connection.get(sql, event.id, eventTimeMs(event), writeEvent(event))
     const stored = { ...event, seq: Number(row?.seq) }
     const nowMs = Date.now()
-    for (const { queue, lifetimeMs } of outboxes) {
+    for (const { queue, lifetimeMs, leavesOut } of outboxes) {
+      if (leavesOut?.includes(event.type)) continue
       this.#tasks.insert({
         id: `${queue}:${event.id}`,
         queue,

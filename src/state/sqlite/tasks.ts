@@ -7,7 +7,8 @@ import type { Row, SqliteConnection } from './connection.ts'
 
 /** Tasks that die of age in one call; the others do in the next. */
 const MAX_EXPIRING = 1000
-const MAX_PAGE = 1000
+/** Dead deliveries are listed whole, so that they can be sent again in order. */
+const MAX_PAGE = 100_000
 
 const COLUMNS = TASK_FIELDS.join(', ')
 const UNFINISHED = "state IN ('waiting', 'running')"
