@@ -1,8 +1,9 @@
 import { dirname, resolve, sep } from 'node:path'
+import { z } from 'zod'
 import { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import { type CatalogueEntry, catalogueEntrySchema } from '../state/catalogue-entry.ts'
-import type { Storage } from '../storage/ports.ts'
+import type { Storage, StoredFile } from '../storage/ports.ts'
 import { ManifestError } from './errors.ts'
 import { isManifestPath, locateFile } from './manifest-place.ts'
 
@@ -26,7 +27,12 @@ export interface FoundManifest {
   readonly entry: CatalogueEntry
 }
 
+/** Told of a manifest that cannot be read. */
+export type FaultListener = (path: string, error: TapedeckError) => void
+
 interface Writing {
+  /** Revision of the newest that was asked for. */
+  newest: number
   /** What is to be written next, where more than what is being written now was asked. */
   next: CatalogueEntry | undefined
   done: Promise<void>
@@ -55,7 +61,10 @@ export class ManifestStore {
     const path = manifestPathOf(entry)
     const running = this.#writing.get(path)
     if (running === undefined) return this.#begin(path, entry)
-    if (running.next === undefined || running.next.revision <= entry.revision) running.next = entry
+    if (running.newest <= entry.revision) {
+      running.newest = entry.revision
+      running.next = entry
+    }
     return running.done
   }
 
@@ -85,29 +94,35 @@ export class ManifestStore {
     return movedTo(value, resolve(path), this.recordDir)
   }
 
+  /**
+   * What a manifest is about, without looking at the rest of it. Undefined for none.
+   * @throws StorageError when it cannot be read
+   */
+  async glance(path: string): Promise<{ readonly id: string; readonly revision: number } | undefined> {
+    const bytes = await this.#bytes(path)
+    const { success, data } = glanceSchema.safeParse(jsonOf(bytes))
+    return success ? { id: data.recording.recording_id, revision: data.revision } : undefined
+  }
+
   /** All manifests below the recording directory. Faulty ones are logged, told to `onFault`, and left alone. */
-  async *find(onFault?: (path: string, error: TapedeckError) => void): AsyncGenerator<FoundManifest> {
-    for (const path of await this.paths()) {
-      const entry = await this.#readFound(path, onFault)
+  async *find(onFault?: FaultListener): AsyncGenerator<FoundManifest> {
+    const paths = (await this.files()).map(({ path }) => path).filter(isManifestPath)
+    for (const path of paths) {
+      const entry = await this.readFound(path, onFault)
       if (entry !== undefined) yield { path, entry }
     }
   }
 
-  /** Paths of all that has the name of a manifest, in order. */
-  async paths(): Promise<string[]> {
+  /** All files below the recording directory, in order of their paths. */
+  async files(): Promise<StoredFile[]> {
     const files = await this.#storage.list(this.recordDir, MAX_FILES)
     if (files.length >= MAX_FILES)
       this.#logger.error({ limit: MAX_FILES }, 'too many files: not all manifests are found')
-    return files
-      .map(({ path }) => path)
-      .filter(isManifestPath)
-      .sort()
+    return files.sort((one, other) => (one.path < other.path ? -1 : 1))
   }
 
-  async #readFound(
-    path: string,
-    onFault: ((path: string, error: TapedeckError) => void) | undefined,
-  ): Promise<CatalogueEntry | undefined> {
+  /** As `read`; undefined for one that is gone, or faulty: that is logged, and told to `onFault`. */
+  async readFound(path: string, onFault?: FaultListener): Promise<CatalogueEntry | undefined> {
     try {
       return await this.read(path)
     } catch (error) {
@@ -130,17 +145,21 @@ export class ManifestStore {
   }
 
   #begin(path: string, entry: CatalogueEntry): Promise<void> {
-    const writing: Writing = { next: undefined, done: Promise.resolve() }
+    const writing: Writing = { newest: entry.revision, next: undefined, done: Promise.resolve() }
     this.#writing.set(path, writing)
-    writing.done = this.#work(path, entry, writing).finally(() => this.#writing.delete(path))
+    writing.done = this.#work(path, entry, writing)
     return writing.done
   }
 
   async #work(path: string, first: CatalogueEntry, writing: Writing): Promise<void> {
-    for (let entry: CatalogueEntry | undefined = first; entry !== undefined; ) {
-      await this.#storage.replace(path, Buffer.from(`${JSON.stringify(entry, undefined, 1)}\n`))
-      entry = writing.next
-      writing.next = undefined
+    try {
+      for (let entry: CatalogueEntry | undefined = first; entry !== undefined; ) {
+        await this.#storage.replace(path, Buffer.from(`${JSON.stringify(entry, undefined, 1)}\n`))
+        entry = writing.next
+        writing.next = undefined
+      }
+    } finally {
+      this.#writing.delete(path)
     }
   }
 }
@@ -152,16 +171,26 @@ export class ManifestStore {
 export function parseManifest(path: string, bytes: Uint8Array): CatalogueEntry {
   if (bytes.length > MAX_BYTES) throw new ManifestError(path, `${bytes.length} bytes are too many for one`)
   if (isTooDeep(bytes)) throw new ManifestError(path, `it is nested deeper than ${MAX_DEPTH}`)
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
-  } catch (error) {
-    throw new ManifestError(path, error instanceof Error ? error.message : String(error))
-  }
+  const value = jsonOf(bytes)
+  if (value === undefined) throw new ManifestError(path, 'it is not JSON')
   const { data, error } = catalogueEntrySchema.safeParse(value)
   if (data !== undefined) return data
   const [issue] = error.issues
   throw new ManifestError(path, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}`.slice(0, 500))
+}
+
+const glanceSchema = z.object({
+  revision: z.number().int().positive(),
+  recording: z.object({ recording_id: z.string().max(64) }),
+})
+
+/** Undefined for what is no JSON. */
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
+  } catch {
+    return undefined
+  }
 }
 
 const QUOTE = 0x22

@@ -1,12 +1,20 @@
 import type { EventSink } from '../events/event.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Recorder } from '../recorder/recorder.ts'
-import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { Journal } from '../state/journal.ts'
 import type { RecordingStore } from '../state/store.ts'
 import type { Storage } from '../storage/ports.ts'
+import { CatalogueScan } from './catalogue-scan.ts'
 import type { ManifestStore } from './manifest.ts'
+import { isAbandoned } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
+import { Settler, type TakeOver } from './settler.ts'
+import { StrayFiles } from './stray-files.ts'
+
+/** How often it is looked whether another process of this node died, ms. */
+const INTERVAL_MS = 30_000
+/** After a run that could not do everything: the state was away, a file is being mended elsewhere, ms. */
+const RETRY_MS = 5000
 
 /** What reconciling works with. */
 export interface ReconcilerOptions {
@@ -16,21 +24,17 @@ export interface ReconcilerOptions {
   readonly storage: Storage
   /** Mends the files that a crash left. */
   readonly recorder: Pick<Recorder, 'recovered'>
-  /** Which files are open, or wait to be mended. Made before the recorder starts to mend. */
+  /** Which files are open, or wait to be mended. */
   readonly journal: Pick<Journal, 'list'>
   readonly node: string
   readonly logger: Logger
   readonly sink: EventSink
   /** Whether this process is at work on it. */
   isHeld(id: string): boolean
-  /**
-   * Takes over a recording whose files are final: status `processing`, owner this process, revision already grown; neither
-   * written to the manifest nor put yet. It goes on as after a stop: jobs are queued or asked about, then it is completed.
-   */
-  takeOver(entry: CatalogueEntry): Promise<void>
+  readonly takeOver: TakeOver
 }
 
-/** What one run found. */
+/** What one run did. */
 export interface ReconcileReport {
   /** Left by dead processes, and brought to their end. */
   readonly settled: number
@@ -42,24 +46,89 @@ export interface ReconcileReport {
 
 /**
  * Brings the catalogue into line with the disk: at start, and every 30 s for other processes of this node that died. Other
- * nodes' recordings are left alone. Killed in the middle and run again it comes to the same.
+ * nodes' recordings are left alone. Killed in the middle and run again it comes to the same. Made before the recorder is
+ * started, so that it sees what was open when the last process ended.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions
+  readonly #settler: Settler
+  readonly #strays: StrayFiles
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<ReconcileReport> | undefined
+  #isScanned = false
+  #isStarted = false
+  #isStopped = false
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
+    this.#settler = new Settler(options)
+    this.#strays = new StrayFiles(options)
   }
 
-  /** Resolves when no recording of a dead process is live. While it runs, a second call waits for the same. Never throws. */
-  async run(): Promise<ReconcileReport> {
-    await this.#options.recorder.recovered()
-    return { settled: 0, added: 0, removed: 0 }
+  /**
+   * Looks once: at the live recordings of dead processes, and until that has succeeded once, at all manifests. Resolves when
+   * no recording of a dead process is live. While it runs, a second call waits for the same. Never throws.
+   */
+  run(): Promise<ReconcileReport> {
+    clearTimeout(this.#timer)
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
   }
 
   /** Looks again every 30 s from now on. */
-  start(): void {}
+  start(): void {
+    this.#isStarted = true
+    if (this.#running === undefined) this.#schedule(INTERVAL_MS)
+  }
 
   /** Begins nothing more; resolves when what is under way is done. */
-  async stop(): Promise<void> {}
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer)
+    if (this.#isStarted && !this.#isStopped) this.#timer = setTimeout(() => void this.run(), delayMs).unref()
+  }
+
+  async #run(): Promise<ReconcileReport> {
+    const report = { settled: 0, added: 0, removed: 0 }
+    const { logger } = this.#options
+    let isComplete = false
+    try {
+      isComplete = await this.#settleAbandoned(report)
+      if (!this.#isScanned && !this.#isStopped) {
+        const scan = new CatalogueScan(this.#options, this.#settler, () => this.#isStopped)
+        this.#isScanned = (await scan.run(report)) && (await this.#strays.enter(report))
+        isComplete &&= this.#isScanned
+      }
+    } catch (error) {
+      isComplete = false
+      logger.error({ err: error }, 'the catalogue could not be compared with the disk; it is tried again')
+    }
+    const { settled, added, removed } = report
+    if (settled + added + removed > 0) logger.info(report, 'the catalogue is in line with the disk')
+    this.#schedule(isComplete ? INTERVAL_MS : RETRY_MS)
+    return report
+  }
+
+  /** False when some are left for another time. */
+  async #settleAbandoned(report: { settled: number }): Promise<boolean> {
+    const { recordings, recorder, node, isHeld } = this.#options
+    const live = await recordings.live()
+    const abandoned = live.filter((entry) => !isHeld(entry.recording.recording_id) && isAbandoned(entry, node))
+    if (abandoned.length === 0 && this.#isScanned) return true
+    await recorder.recovered()
+    let isComplete = true
+    for (const entry of abandoned) {
+      if (this.#isStopped) return false
+      if (await this.#settler.settle(entry)) report.settled++
+      else isComplete = false
+    }
+    return isComplete
+  }
 }

@@ -34,8 +34,11 @@ export interface RemoverOptions {
   readonly audit: Audit
   readonly sink: EventSink
   readonly logger: Logger
-  /** Takes it out of the catalogue; no error when it is not there. */
-  forget(id: string): void | Promise<void>
+  /**
+   * Takes it out of the catalogue; no error when it is not there. Resolves once the state has forgotten it, and no older
+   * wish can bring it back.
+   */
+  forget(id: string): Promise<void>
 }
 
 /** Removes recordings from disk, so that whatever moment it dies at, a later start can bring it to its end. */
@@ -47,13 +50,15 @@ export class RecordingRemover {
   }
 
   /**
-   * Deletes a recording: files, manifest, directory, catalogue entry; tells of it. From the first moment on no search for
-   * manifests finds it; `resume` finishes what a crash left.
+   * Deletes a recording: catalogue entry, files, manifest, directory; tells of it. Its manifest is renamed before the first
+   * file goes, so that no search finds it any more, and `resume` can finish what a crash left.
+   * @throws StateAwayError when nothing is deleted yet
    * @throws StorageError
    */
   async delete(entry: CatalogueEntry, reason: DeletionReason): Promise<void> {
-    const { storage, manifests } = this.#options
+    const { storage, manifests, forget } = this.#options
     const { manifest_path: path } = entry
+    await forget(entry.recording.recording_id)
     if (path !== null) {
       await manifests.settle(entry)
       // when it is gone already, there is nothing to mark

@@ -1,0 +1,165 @@
+import { basename, dirname } from 'node:path'
+import type { Logger } from '../media/ports.ts'
+import { isProcessOf } from '../recorder/process-life.ts'
+import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import type { RecordingStore } from '../state/store.ts'
+import type { Storage, StoredFile } from '../storage/ports.ts'
+import type { ManifestStore } from './manifest.ts'
+import { DELETED_ENDING, isManifestPath, MANIFEST_NAME } from './manifest-place.ts'
+import { isAbandoned, isLive } from './ownership.ts'
+import type { RecordingRemover } from './removal.ts'
+import type { Settler } from './settler.ts'
+
+const PAGE = 1000
+/** As `Storage.replace` names what is not in its place yet. */
+const DRAFT = /^(?<of>.*)\.(?<pid>\d{1,10})\.tmp$/
+
+/** What the catalogue has of a recording. */
+export interface KnownEntry {
+  readonly revision: number
+  readonly path: string | null
+  readonly isOver: boolean
+}
+
+/** What a scan works with. */
+export interface ScanOptions {
+  readonly recordings: RecordingStore
+  readonly manifests: ManifestStore
+  readonly remover: RecordingRemover
+  readonly storage: Storage
+  readonly node: string
+  readonly logger: Logger
+  isHeld(id: string): boolean
+}
+
+/** All that the catalogue has, by id. */
+export async function knownEntries(recordings: Pick<RecordingStore, 'list'>): Promise<Map<string, KnownEntry>> {
+  const known = new Map<string, KnownEntry>()
+  let cursor: string | undefined
+  do {
+    const page = await recordings.list({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
+    for (const entry of page.entries) {
+      const isOver = !isLive(entry)
+      known.set(entry.recording.recording_id, { revision: entry.revision, path: entry.manifest_path, isOver })
+    }
+    cursor = page.next
+  } while (cursor !== undefined)
+  return known
+}
+
+/** One walk over all manifests on disk: puts into the catalogue what it lacks, and finishes removals that a crash cut off. */
+export class CatalogueScan {
+  readonly #options: ScanOptions
+  readonly #settler: Settler
+  readonly #isStopped: () => boolean
+  /** Paths by id, of this walk. */
+  readonly #seen = new Map<string, string>()
+
+  constructor(options: ScanOptions, settler: Settler, isStopped: () => boolean) {
+    this.#options = options
+    this.#settler = settler
+    this.#isStopped = isStopped
+  }
+
+  /** False when it was stopped, or something has to be looked at again. @throws StateAwayError */
+  async run(report: { settled: number; added: number; removed: number }): Promise<boolean> {
+    const files = await this.#options.manifests.files()
+    for (const file of files)
+      if (file.path.endsWith(DELETED_ENDING)) report.removed += await this.#finishDelete(file.path)
+    for (const file of files) await this.#removeDraft(file)
+    const known = await knownEntries(this.#options.recordings)
+    let isComplete = true
+    for (const { path } of files) {
+      if (this.#isStopped()) return false
+      if (isManifestPath(path) && !(await this.#compare(path, known, report))) isComplete = false
+    }
+    return isComplete
+  }
+
+  async #compare(
+    path: string,
+    known: ReadonlyMap<string, KnownEntry>,
+    report: { settled: number; added: number; removed: number },
+  ): Promise<boolean> {
+    const { manifests, recordings, node, isHeld, logger } = this.#options
+    const glance = await manifests.glance(path).catch(() => undefined)
+    if (glance === undefined) {
+      await manifests.readFound(path) // says what is wrong with it
+      return true
+    }
+    if (isHeld(glance.id)) return true
+    const stored = known.get(glance.id)
+    const isKnown = stored !== undefined && stored.revision >= glance.revision
+    const twin = this.#seen.get(glance.id)
+    if (
+      twin !== undefined ||
+      (isKnown && stored.path !== null && stored.path !== path && (await this.#isThere(stored.path)))
+    ) {
+      logger.warn(
+        { recording: glance.id, path, other: twin ?? stored?.path },
+        'two manifests of one recording: the newer counts',
+      )
+      if (isKnown || twin !== undefined) return true
+    }
+    this.#seen.set(glance.id, path)
+    const entry = await manifests.readFound(path)
+    if (entry === undefined) return true
+    if (entry.recording.status === 'cancelled') {
+      await this.#settler.finishCancel(entry)
+      report.removed++
+      return true
+    }
+    if (isKnown && stored.path === path && stored.revision === glance.revision) return true
+    if (isKnown && stored.path === null && stored.isOver) {
+      await this.#settler.eraseRest(entry)
+      report.removed++
+      return true
+    }
+    if (isKnown && stored.revision > glance.revision) return this.#rewrite(glance.id, path)
+    if (isAbandoned(entry, node)) {
+      const isSettled = await this.#settler.settle(entry)
+      if (isSettled) report.settled++
+      return isSettled
+    }
+    await recordings.put(entry)
+    report.added++
+    return true
+  }
+
+  /** The catalogue knows more than the manifest: the last write of it was cut off. */
+  async #rewrite(id: string, path: string): Promise<boolean> {
+    const { recordings, manifests } = this.#options
+    const entry = await recordings.get(id)
+    if (entry === undefined || isLive(entry) || entry.manifest_path !== path) return true
+    await manifests.write(entry)
+    return true
+  }
+
+  async #isThere(path: string): Promise<boolean> {
+    return (await this.#options.manifests.glance(path).catch(() => undefined)) !== undefined
+  }
+
+  async #finishDelete(path: string): Promise<number> {
+    const { manifests, remover, logger } = this.#options
+    const entry: CatalogueEntry | undefined = await manifests.readFound(path)
+    if (entry === undefined) return 0
+    const place = path.slice(0, -DELETED_ENDING.length)
+    try {
+      await remover.resume({ ...entry, manifest_path: place })
+      return 1
+    } catch (error) {
+      logger.error({ err: error, path }, 'a deletion that a crash cut off could not be finished yet')
+      return 0
+    }
+  }
+
+  /** What a process that died was about to put in the place of a manifest. */
+  async #removeDraft({ path, modifiedAtMs }: StoredFile): Promise<void> {
+    const { of, pid } = DRAFT.exec(path)?.groups ?? {}
+    if (of === undefined || !isManifestPath(of)) return
+    const isOwn = Number(pid) === process.pid
+    if (isOwn ? modifiedAtMs >= performance.timeOrigin : isProcessOf(Number(pid), modifiedAtMs)) return
+    await this.#options.storage.remove(path)
+    if (basename(of) === MANIFEST_NAME) await this.#options.storage.removeDirectory(dirname(of))
+  }
+}
