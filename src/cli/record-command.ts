@@ -8,7 +8,7 @@ import { addSettings, settingsOf } from './settings-flags.ts'
 interface RecordFlags {
   readonly output?: string
   readonly duration?: string
-  readonly format?: Format
+  readonly format?: Format | 'auto'
   readonly logLevel: LogLevel
 }
 
@@ -20,11 +20,10 @@ export function recordCommand(done: (exitCode: number) => void): Command {
     .option('-o, --output <file>', 'where to; nothing is overwritten [default: {name}_{time} here]')
     .option('-d, --duration <duration>', 'stop by itself after so much media: 10s, 5m, 2h')
     .addOption(
-      new Option('--format <format>', 'otherwise by the ending of the file, otherwise mp4').choices([
-        'mp4',
-        'flv',
-        'mkv',
-      ]),
+      new Option(
+        '--format <format>',
+        'otherwise by the ending of the file, otherwise mp4; auto: what holds the stream as it is',
+      ).choices(['mp4', 'flv', 'mkv', 'webm', 'auto']),
     )
     .addOption(
       new Option('--log-level <level>', 'log lines on standard error')

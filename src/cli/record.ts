@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 export interface RecordRequest {
   readonly url: string
   readonly output: string | undefined
-  readonly format: Format | undefined
+  readonly format: Format | 'auto' | undefined
   /** Of media. */
   readonly durationMs: number | undefined
   readonly minFreeMb: number

@@ -60,7 +60,7 @@ export const settingsSchema = z.object({
   recordFormat: recorder.format.register(optionHelp, {
     ...RECORDING,
     placeholder: 'format',
-    description: 'mp4, flv or mkv',
+    description: 'mp4, webm, mkv, flv, or auto: mp4 or webm, whichever holds what is published; mkv where neither does',
   }),
   recordFilename: recorder.filename.register(optionHelp, {
     ...RECORDING,

@@ -5,8 +5,9 @@ import type { AudioCodec, VideoCodec } from '../media/track.ts'
 import { FlvMuxer } from './flv/muxer.ts'
 import { openFlv } from './flv/reader.ts'
 import { repairFlv } from './flv/repair.ts'
+import { WEBM_CODECS } from './matroska/codec-mapping.ts'
 import { MatroskaMuxer } from './matroska/muxer.ts'
-import { openMatroska } from './matroska/reader.ts'
+import { isWebmHead, openMatroska } from './matroska/reader.ts'
 import { repairMatroska } from './matroska/repair.ts'
 import { Mp4Muxer } from './mp4/muxer.ts'
 import { openMp4 } from './mp4/reader.ts'
@@ -27,6 +28,7 @@ const HELD: Readonly<Record<Format, ReadonlySet<string>>> = {
   mp4: new Set([...VIDEO, ...AUDIO, 'pcm-s16le', 'pcm-alaw', 'pcm-mulaw']),
   flv: new Set([...VIDEO, ...AUDIO, 'pcm-alaw', 'pcm-mulaw']),
   mkv: new Set([...VIDEO, ...AUDIO, 'pcm-s16le']),
+  webm: WEBM_CODECS,
 }
 
 /** Whether files of `format` can carry `codec`. */
@@ -59,8 +61,10 @@ export function formatOfPath(path: string): Format | undefined {
       return 'flv'
     case '.mkv':
     case '.mka':
-    case '.webm':
       return 'mkv'
+    case '.webm':
+    case '.weba':
+      return 'webm'
     default:
       return undefined
   }
@@ -75,13 +79,15 @@ export function createMuxer(format: Format, out: ByteSink, options: MuxerOptions
       return new FlvMuxer(out, options)
     case 'mkv':
       return new MatroskaMuxer(out, options)
+    case 'webm':
+      return new MatroskaMuxer(out, { ...options, docType: 'webm' })
     default:
       return format satisfies never
   }
 }
 
-/** Bytes that every format shows itself in. */
-const SNIFFED_BYTES = 12
+/** Bytes that every format shows itself in: an EBML header has at most some 60 in practice. */
+const SNIFFED_BYTES = 256
 /** Box types that an MP4 of ours or anybody's begins with (ISO 14496-12 §4.3, §8.1, and QuickTime's). */
 const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'free', 'skip', 'mdat', 'wide', 'sidx'])
 
@@ -92,11 +98,11 @@ const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'free', 'skip', 'md
 export async function sniffFormat(source: ByteSource): Promise<Format> {
   const head = Buffer.from(await source.read(0, SNIFFED_BYTES))
   if (head.length >= 3 && head.toString('latin1', 0, 3) === 'FLV') return 'flv' // Adobe FLV v10.1 §E.2
-  if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) return 'mkv' // EBML header, RFC 8794 §11.2.1
+  if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) return isWebmHead(head) ? 'webm' : 'mkv' // EBML header, RFC 8794 §11.2.1
   if (head.length >= 8 && FIRST_BOXES.has(head.toString('latin1', 4, 8))) return 'mp4'
   throw new MalformedError(
     'file',
-    `is neither MP4, FLV nor Matroska; it begins with ${head.toString('hex') || 'nothing'}`,
+    `is neither MP4, FLV nor Matroska; it begins with ${head.toString('hex', 0, 12) || 'nothing'}`,
     0,
   )
 }
@@ -113,6 +119,7 @@ export async function openContainer(source: ByteSource): Promise<ContainerReader
     case 'flv':
       return openFlv(source)
     case 'mkv':
+    case 'webm':
       return openMatroska(source)
     default:
       return format satisfies never
@@ -131,6 +138,7 @@ export async function repairContainer(file: EditableFile, onProgress?: Progress)
     case 'flv':
       return repairFlv(file, onProgress)
     case 'mkv':
+    case 'webm':
       return repairMatroska(file, onProgress)
     default:
       return format satisfies never

@@ -6,7 +6,7 @@ const text = z.string().max(255)
 
 /** Checks `FileMuxerOptions`. */
 export const fileMuxerSchema = z.object({
-  format: z.enum(['mp4', 'flv', 'mkv']).optional(),
+  format: z.enum(['mp4', 'flv', 'mkv', 'webm']).optional(),
   title: text.optional(),
   creationTimeMs: z.number().int().nonnegative().optional(),
   fsync: z.enum(['interval', 'always', 'never']).default('interval'),

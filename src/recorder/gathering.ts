@@ -28,6 +28,8 @@ export class Gathering {
   readonly #firstUs = new Map<number, number>()
   #firstAtMs: number | undefined
   #lastUs = 0
+  /** The least of arrival less source time: of the frame that was held up least on its way, ms. */
+  leastMs = Number.POSITIVE_INFINITY
   /** Where the first keyframe lies when frames before it could not be kept. */
   #keyframeUs: number | undefined
   #headless = false
@@ -65,7 +67,13 @@ export class Gathering {
       if (track.kind === 'video' && this.#headless) this.#keyframeUs ??= us
     }
     this.#lastUs = us
+    this.leastMs = Math.min(this.leastMs, nowMs - us / 1000)
     this.#queue.push(frame)
+  }
+
+  /** No more should be gathered, whatever is still to come. */
+  get isFull(): boolean {
+    return this.#queue.bytes >= this.#limits.maxBytes / 2 || this.#queue.length >= MAX_FRAMES / 2
   }
 
   /** Whether the recording may begin now. */
@@ -78,7 +86,7 @@ export class Gathering {
       else complete = false
     }
     if (complete && kinds.size === 2) return true
-    if (this.#queue.bytes >= this.#limits.maxBytes / 2 || this.#queue.length >= MAX_FRAMES / 2) return true
+    if (this.isFull) return true
     const waitMs = this.#headless && !kinds.has('video') ? KEYFRAME_WAIT_MS : this.#limits.trackWaitMs
     if (nowMs - this.#firstAtMs >= waitMs) return true
     const firstUs = this.#firstUs.values().next().value ?? 0

@@ -12,6 +12,10 @@ const STALE_US = 10 * US_PER_S
 export class LaneSet {
   readonly #gapMs: number
   readonly #lanes = new Map<number, Lane>()
+  /** Tracks that are known to come, by id. */
+  #expected: ReadonlyMap<number, Track> = new Map()
+  /** Where the present publisher began, µs. */
+  #sessionUs = 0
   readonly gaps = new Tally<Gap>()
   /** The track at whose keyframes parts begin: the first video track that is alive. Undefined: at any frame. */
   lead: Lane | undefined
@@ -29,6 +33,13 @@ export class LaneSet {
     let front = 0
     for (const { lastUs } of this.#lanes.values()) front = Math.max(front, lastUs ?? 0)
     return front
+  }
+
+  /** A publisher begins here, with `tracks`: what an earlier one had besides is not waited for. */
+  expect(tracks: readonly Track[]): void {
+    this.#expected = new Map(tracks.map((track) => [track.id, track]))
+    this.#sessionUs = this.#lanes.size === 0 ? 0 : this.frontUs + 1
+    for (const track of tracks) this.of(track)
   }
 
   /** The lane of `track`, made when there is none. */
@@ -71,10 +82,13 @@ export class LaneSet {
 
   /** Tracks for the header of a part that begins with `frame`: those that are alive. */
   tracksWith(frame: Frame): Track[] {
-    const oldestUs = this.frontUs - STALE_US
+    const oldestUs = Math.max(this.frontUs - STALE_US, this.#sessionUs)
     const tracks: Track[] = []
     for (const { track, lastUs } of this.#lanes.values()) {
+      const isWritten = lastUs !== undefined && lastUs >= this.#sessionUs
+      const expected = isWritten ? undefined : this.#expected.get(track.id)
       if (track.id === frame.track.id) tracks.push(frame.track)
+      else if (expected !== undefined) tracks.push(expected)
       else if (lastUs === undefined || lastUs >= oldestUs) tracks.push(track)
     }
     return tracks

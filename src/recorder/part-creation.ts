@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { basename, dirname, extname, resolve } from 'node:path'
-import { canHold, createMuxer, extensionOf, formatOfPath } from '../container/formats.ts'
+import { createMuxer, extensionOf, formatOfPath } from '../container/formats.ts'
 import type { Format } from '../container/reader.ts'
 import type { StreamAddress } from '../live/stream.ts'
 import { LimitError } from '../media/errors.ts'
 import type { Track, VideoTrack } from '../media/track.ts'
 import { FileExistsError } from '../storage/errors.ts'
 import type { OutputFile } from '../storage/ports.ts'
+import type { AskedFormat } from './format-choice.ts'
 import { pathWithin } from './naming.ts'
 import { Part } from './part.ts'
 import type { PartReason } from './segmenter.ts'
@@ -22,7 +23,10 @@ export interface PartRequest {
   readonly title: string | undefined
   /** Instead of a name by the template. */
   readonly path: string | undefined
+  /** Absolute: instead of the recorder's. */
+  readonly directory: string | undefined
   readonly format: Format
+  readonly askedFormat: AskedFormat
   readonly index: number
   readonly reason: PartReason
   /** Wall clock at which the recording began, ms since 1970. */
@@ -31,18 +35,12 @@ export interface PartRequest {
   readonly tracks: readonly Track[]
 }
 
-/** The asked format if it holds all `tracks`, else Matroska, else MP4, which holds every codec there is. */
-export function formatFor(asked: Format, tracks: readonly Track[]): Format {
-  const formats: readonly Format[] = [asked, 'mkv']
-  return formats.find((format) => tracks.every(({ codec }) => canHold(format, codec))) ?? 'mp4'
-}
-
 /** Makes the file under a free name, enters it in the journal, and writes its header. */
 export async function createPart(services: RecordingServices, request: PartRequest): Promise<Part> {
   const { audit, register } = services
-  const { address, format, index, reason } = request
+  const { address, format, askedFormat, index, reason } = request
   const file = await createFile(services, request)
-  const identity = { id: randomUUID(), index, format, reason, ...address, createdAtMs: Date.now() }
+  const identity = { id: randomUUID(), index, format, askedFormat, reason, ...address, createdAtMs: Date.now() }
   register.opened(identity, file.path)
   audit.note(index === 1 ? 'created' : 'rotated', file.path, {
     recording: request.recordingId,
@@ -95,7 +93,7 @@ function nameOf(
     resolution: resolutionOf(video),
     part: request.index,
   })
-  return { directory: services.config.dir, stem, extension }
+  return { directory: request.directory ?? services.config.dir, stem, extension }
 }
 
 function resolutionOf(video: VideoTrack | undefined): string {

@@ -1,13 +1,12 @@
 import { maxFileMs } from '../container/formats.ts'
-import type { Format } from '../container/reader.ts'
 import type { StreamAddress } from '../live/stream.ts'
 import { rescale } from '../media/clock.ts'
 import type { Frame } from '../media/frame.ts'
-import type { Track } from '../media/track.ts'
+import { type AskedFormat, formatFor } from './format-choice.ts'
 import type { Lane } from './lane.ts'
 import { LaneSet } from './lane-set.ts'
 import type { Part } from './part.ts'
-import { createPart, formatFor } from './part-creation.ts'
+import { createPart } from './part-creation.ts'
 import { type PartReason, Segmenter } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
 import { US_PER_S } from './track-clock.ts'
@@ -25,7 +24,13 @@ export interface PartSequenceOptions {
   readonly address: StreamAddress
   readonly title: string | undefined
   readonly path: string | undefined
-  readonly format: Format
+  /** Absolute: instead of the recorder's. */
+  readonly directory: string | undefined
+  readonly format: AskedFormat
+  /** A new part at the first keyframe after so much media; the recorder's setting by default. */
+  readonly partDurationMs: number | undefined
+  /** A new part before this size; the recorder's setting by default. */
+  readonly partSizeBytes: number | undefined
   /** Wall clock, ms since 1970. */
   readonly startedAtMs: number
 }
@@ -76,19 +81,15 @@ export class PartSequence {
     this.#owner = owner
     this.lanes = new LaneSet(services.config.gapMs)
     const { maxSizeMb, maxDurationMs } = services.config
+    const { format, partSizeBytes, partDurationMs = maxDurationMs ?? Number.POSITIVE_INFINITY } = options
     this.#segmenter = new Segmenter({
-      maxBytes: maxSizeMb === undefined ? undefined : maxSizeMb * 1_000_000,
-      maxDurationMs: Math.min(maxDurationMs ?? Number.POSITIVE_INFINITY, maxFileMs(options.format)),
+      maxBytes: partSizeBytes ?? (maxSizeMb === undefined ? undefined : maxSizeMb * 1_000_000),
+      maxDurationMs: format === 'auto' ? partDurationMs : Math.min(partDurationMs, maxFileMs(format)),
     })
   }
 
   get backlogBytes(): number {
     return (this.#part?.backlogBytes ?? 0) + (this.#closing?.part.backlogBytes ?? 0)
-  }
-
-  /** Tracks that are known to come, for the header of the first part. */
-  expect(tracks: readonly Track[]): void {
-    for (const track of tracks) this.lanes.of(track)
   }
 
   /** False when `frame` was not taken and has to wait for `onReady`. Times are the recording's. Never throws. */
@@ -250,13 +251,15 @@ export class PartSequence {
     const released = this.#released
     const tracks = this.lanes.tracksWith(frame)
     const boundaryUs = rescale(frame.dts, frame.track.timescale, US_PER_S)
-    const { recordingId, address, title, path, format, startedAtMs } = this.#options
+    const { recordingId, address, title, path, directory, format, startedAtMs } = this.#options
     const opening = createPart(this.#services, {
       recordingId,
       address,
       title,
       path,
-      format: formatFor(format, tracks),
+      directory,
+      format: formatFor(format, tracks, this.parts.at(-1)?.identity.format),
+      askedFormat: format,
       index: this.parts.length + 1,
       reason,
       recordingStartedAtMs: startedAtMs,
@@ -293,6 +296,12 @@ export class PartSequence {
     // what waited for the file, and what the part before still holds, has waited long enough
     this.#flush(part)
     this.#flush(this.#closing?.part)
+  }
+
+  /** Everything that was written goes to the operating system now: nothing more may come for long. */
+  flush(): void {
+    this.#flush(this.#closing?.part)
+    this.#flush(this.#part)
   }
 
   #flush(part: Part | undefined): void {

@@ -3,6 +3,7 @@ import type { Frame } from '../media/frame.ts'
 import type { Muxer } from '../media/ports.ts'
 import type { Track } from '../media/track.ts'
 import type { OutputFile } from '../storage/ports.ts'
+import type { AskedFormat } from './format-choice.ts'
 import type { PartReason } from './segmenter.ts'
 
 /** Index entries of a finished file, bytes per frame at most (MP4: stsz 4, ctts 8, stts, stss, stco). */
@@ -15,6 +16,8 @@ export interface PartIdentity {
   /** From 1. */
   readonly index: number
   readonly format: Format
+  /** What was asked for; `format` is what holds the tracks. */
+  readonly askedFormat: AskedFormat
   readonly reason: PartReason
   readonly room: string
   readonly participant: string

@@ -14,7 +14,7 @@ const MAX_QUEUED_FRAMES = 65_536
 
 /** Who owns a pipeline. */
 export interface PipelineOwner {
-  /** The first frames have a place in time. */
+  /** The first frames of a publisher have a place in time. */
   onBegun(): void
   onCreated(part: Part): void
   /** Frames wait for the disk, or no longer. */
@@ -36,6 +36,10 @@ export class Pipeline {
   readonly outages = new Outages()
   #gathering: Gathering | undefined
   #gatheringSkipped = 0
+  /** Since when the publisher is there, by the monotonic wall clock; undefined before the first. */
+  #sinceMs: number | undefined
+  /** What comes now is older than now: see `join`. */
+  #isCatchingUp = false
   /** Taken from the queue, but not by the parts yet. */
   #next: Frame | undefined
   #isPumping = false
@@ -43,15 +47,19 @@ export class Pipeline {
   #droppedBefore: number | undefined
   #drained: (() => void)[] = []
 
-  constructor(services: RecordingServices, options: PartSequenceOptions, owner: PipelineOwner) {
+  constructor(
+    services: RecordingServices,
+    options: PartSequenceOptions & { readonly zeroAtMs: number | undefined },
+    owner: PipelineOwner,
+  ) {
     const { config, now } = services
     const maxBytes = config.maxBacklogMb * 1_000_000
     this.#services = services
     this.#owner = owner
     this.#names = { ...options.address, recording: options.recordingId }
-    this.timeline = new Timeline({ jumpMs: config.jumpMs, now })
+    this.timeline = new Timeline({ jumpMs: config.jumpMs, now, zeroAtMs: options.zeroAtMs })
     this.#queue = new FrameQueue({ maxBytes, maxFrames: MAX_QUEUED_FRAMES })
-    this.#gathering = new Gathering({ trackWaitMs: config.trackWaitMs, maxBytes })
+    this.#gathering = this.#newGathering()
     this.parts = new PartSequence(services, options, {
       onReady: () => this.#pump(),
       onCreated: (part) => owner.onCreated(part),
@@ -73,11 +81,30 @@ export class Pipeline {
   }
   /** Frames before the first keyframe, or of video that lost its keyframe. */
   get skippedFrames(): number {
-    return (
-      (this.#gathering?.skippedFrames ?? this.#gatheringSkipped) +
-      this.timeline.skippedFrames +
-      this.parts.leftOutFrames
-    )
+    const gathering = this.#gatheringSkipped + (this.#gathering?.skippedFrames ?? 0)
+    return gathering + this.timeline.skippedFrames + this.parts.leftOutFrames
+  }
+
+  /**
+   * A publisher's frames are about to come; it has been there since `sinceMs` of the monotonic wall clock. Until `joined`
+   * they are what was kept for late joiners: only the newest of them tells when it arrived.
+   */
+  join(sinceMs: number): void {
+    if (this.#sinceMs !== undefined) this.#gathering = this.#newGathering()
+    this.#sinceMs = sinceMs
+    this.#isCatchingUp = true
+  }
+
+  joined(): void {
+    this.#isCatchingUp = false
+    if (this.#gathering?.isReady(this.#services.now()) === true) this.#begin(this.#gathering)
+  }
+
+  /** The publisher has gone and may return: what there is goes to the disk, the file stays open. */
+  leave(): void {
+    if (this.#gathering !== undefined) this.#begin(this.#gathering)
+    this.timeline.leave()
+    this.parts.flush()
   }
 
   announce(track: Track): void {
@@ -90,7 +117,7 @@ export class Pipeline {
     if (gathering !== undefined) {
       const nowMs = this.#services.now()
       gathering.push(frame, nowMs)
-      if (gathering.isReady(nowMs)) this.#begin(gathering)
+      if (this.#isCatchingUp ? gathering.isFull : gathering.isReady(nowMs)) this.#begin(gathering)
       return
     }
     const placed = this.timeline.place(frame)
@@ -148,16 +175,22 @@ export class Pipeline {
 
   #begin(gathering: Gathering): void {
     this.#gathering = undefined
-    this.#gatheringSkipped = gathering.skippedFrames
+    this.#gatheringSkipped += gathering.skippedFrames
     if (gathering.length === 0) return
-    this.timeline.begin(gathering.zeroUs)
-    this.parts.expect(gathering.tracks)
+    const { leastMs, zeroUs, tracks } = gathering
+    this.timeline.begin(zeroUs, { leastMs, sinceMs: this.#sinceMs ?? Number.NEGATIVE_INFINITY })
+    this.parts.lanes.expect(tracks.map((track) => this.timeline.trackOf(track)))
     this.#owner.onBegun()
     for (let frame = gathering.shift(); frame !== undefined; frame = gathering.shift()) {
       const placed = this.timeline.place(frame)
       if (placed !== undefined) this.#feed(placed)
       frame.release()
     }
+  }
+
+  #newGathering(): Gathering {
+    const { trackWaitMs, maxBacklogMb } = this.#services.config
+    return new Gathering({ trackWaitMs, maxBytes: maxBacklogMb * 1_000_000 })
   }
 
   #feed(frame: Frame): void {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { formatOfPath } from '../container/formats.ts'
-import type { Format } from '../container/reader.ts'
 import type { Hub } from '../live/hub.ts'
 import { LiveStream, type StreamAddress } from '../live/stream.ts'
+import type { EndReason } from '../live/subscriber.ts'
 import { MisuseError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Journal } from '../state/journal.ts'
@@ -15,7 +15,7 @@ import { FilenameTemplate } from './naming.ts'
 import { OpenFileRegister } from './open-file-register.ts'
 import type { Part } from './part.ts'
 import { PartFinisher } from './part-finisher.ts'
-import { Recording } from './recording.ts'
+import { Recording, type RecordingOptions } from './recording.ts'
 import { Recovery, type RecoveryProgress } from './recovery.ts'
 import type { RecordingServices } from './services.ts'
 import type { RecordingState } from './state-machine.ts'
@@ -35,16 +35,15 @@ export interface RecorderOptions {
   readonly config: RecorderConfig
   readonly logger: Logger
   readonly audit?: Audit
+  /** A monotonic clock, ms; `performance.now` by default. */
+  readonly now?: () => number
 }
 
-/** How one recording differs from the settings. */
-export interface RecordOptions {
-  /** Instead of a name by the template; `_2` is appended when it is taken. Its ending tells the format. */
-  readonly path?: string
-  readonly format?: Format
-  /** Written into the files. */
-  readonly title?: string
-}
+/**
+ * How one recording differs from the settings. `path`: instead of a name by the template; `_2` is appended when it is taken,
+ * and its ending tells the format where `format` does not.
+ */
+export type RecordOptions = Partial<Omit<RecordingOptions, 'address' | 'isAutomatic'>>
 
 /** Follows a recorder. Calls come in the moment of the event; a throw is logged. */
 export interface RecorderListener {
@@ -54,6 +53,10 @@ export interface RecorderListener {
   /** A file is complete, finished or mended. */
   finalised?(part: Part): void
   moved?(recording: Recording, from: RecordingState, to: RecordingState): void
+  /** A participant has gone, and its recording waits for it. */
+  left?(recording: Recording, reason: EndReason): void
+  /** It came back within the window. */
+  returned?(recording: Recording): void
 }
 
 /** Recordings of this recorder that came to an end, and that began. */
@@ -99,7 +102,7 @@ export class Recorder {
       config: { ...config, dir: resolve(config.dir) },
       template: new FilenameTemplate(config.filename),
       finisher,
-      now: () => performance.now(),
+      now: options.now ?? (() => performance.now()),
     }
     this.#space = new DiskSpace(storage, {
       directory: this.#services.config.dir,
@@ -160,16 +163,22 @@ export class Recorder {
    * @throws MisuseError after `stop`
    */
   record(target: LiveStream | StreamAddress, options: RecordOptions = {}): Recording {
+    return this.#record(target, options, false)
+  }
+
+  #record(target: LiveStream | StreamAddress, options: RecordOptions, isAutomatic: boolean): Recording {
     if (this.#isStopped) throw new MisuseError('recorder: it was stopped')
     const isStream = target instanceof LiveStream
     const address = isStream ? target.address : { room: target.room, participant: target.participant }
     const ownFormat = options.path === undefined ? undefined : formatOfPath(options.path)
     const recording = new Recording(
       this.#services,
-      { ...options, address, format: options.format ?? ownFormat ?? this.#options.config.format },
+      { ...options, address, format: options.format ?? ownFormat ?? this.#options.config.format, isAutomatic },
       {
         created: (of, part) => this.#created(of, part),
         moved: (of, from, to) => this.#moved(of, from, to),
+        left: (of, reason) => this.#left(of, reason),
+        returned: (of) => this.#returned(of),
       },
     )
     this.#active.add(recording)
@@ -211,11 +220,12 @@ export class Recorder {
   #started(stream: LiveStream): void {
     const { room, participant } = stream.address
     const waiting = this.recordings.filter(
-      ({ address, isAttached, state }) =>
-        state === 'pending' && !isAttached && address.room === room && address.participant === participant,
+      ({ address, isWaiting }) => isWaiting && address.room === room && address.participant === participant,
     )
     for (const recording of waiting) recording.attach(stream)
-    if (waiting.length === 0 && this.#options.config.recordAll) this.record(stream)
+    // one in a directory of its own was asked for beside what is kept of every stream
+    const isKept = waiting.some(({ isApart }) => !isApart)
+    if (this.#options.config.recordAll && !isKept && stream.ended === undefined) this.#record(stream, {}, true)
   }
 
   #created(recording: Recording, part: Part): void {
@@ -236,6 +246,18 @@ export class Recorder {
       this.#options.logger.info({ ...fields, error: recording.report().error }, `recording ${to}`)
     }
     this.#tell((listener) => listener.moved?.(recording, from, to))
+  }
+
+  #left(recording: Recording, reason: EndReason): void {
+    const fields = { ...recording.address, recording: recording.id, reason }
+    this.#options.logger.info(fields, 'participant is away; its recording waits')
+    this.#tell((listener) => listener.left?.(recording, reason))
+  }
+
+  #returned(recording: Recording): void {
+    const fields = { ...recording.address, recording: recording.id, reconnects: recording.reconnects }
+    this.#options.logger.info(fields, 'participant is back; its recording goes on')
+    this.#tell((listener) => listener.returned?.(recording))
   }
 
   #tick(): void {

@@ -1,18 +1,29 @@
 import { randomUUID } from 'node:crypto'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import type { Format } from '../container/reader.ts'
 import type { LiveStream, StreamAddress, Subscription } from '../live/stream.ts'
 import type { EndReason, Subscriber } from '../live/subscriber.ts'
 import { toMs } from '../media/clock.ts'
-import { TapedeckError } from '../media/errors.ts'
+import { MisuseError, TapedeckError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
+import type { AskedFormat } from './format-choice.ts'
 import type { Part } from './part.ts'
 import { Pipeline } from './pipeline.ts'
+import { Presence } from './presence.ts'
 import { RateMeter } from './rate-meter.ts'
-import { bitrateOf, type FaultReport, faultReport, partReport, type RecordingReport, trackReport } from './report.ts'
+import {
+  bitrateOf,
+  type FaultReport,
+  faultReport,
+  type PartReport,
+  partReport,
+  type RecordingReport,
+  trackReport,
+} from './report.ts'
 import type { RecordingServices } from './services.ts'
 import { type RecordingState, StateMachine } from './state-machine.ts'
-import type { RecordingStats } from './stats.ts'
+import { type RecordingStats, statsOf } from './stats.ts'
 import { US_PER_S } from './track-clock.ts'
 
 /** A recording ended without a single frame in a file. */
@@ -30,11 +41,26 @@ export class NothingRecordedError extends TapedeckError {
 /** What is to be recorded, and how. */
 export interface RecordingOptions {
   readonly address: StreamAddress
-  readonly format: Format
+  readonly format: AskedFormat
   /** Instead of a name by the template. */
   readonly path?: string
+  /** Where files with a name by the template go, instead of the recorder's directory; made when missing. */
+  readonly directory?: string
   /** Written into the files; `room/participant` by default. */
   readonly title?: string
+  /** How long a participant who has gone is waited for, to go on in the same file, ms; 0 by default: not at all. */
+  readonly reconnectWindowMs?: number
+  /**
+   * `performance.now()` at which the clock began that this recording shares with others: offsets of files are on it. By
+   * default with the first frame of this recording.
+   */
+  readonly zeroAtMs?: number
+  /** A new part at the first keyframe after so much media; the recorder's setting by default. */
+  readonly partDurationMs?: number
+  /** A new part before this size; the recorder's setting by default. */
+  readonly partSizeBytes?: number
+  /** Made because every stream is recorded, not because somebody asked. */
+  readonly isAutomatic?: boolean
 }
 
 /** Follows one recording. */
@@ -42,11 +68,16 @@ export interface RecordingListener {
   created?(recording: Recording, part: Part): void
   /** In the moment of the change. `finished` resolves a little later, when the report is written, too. */
   moved?(recording: Recording, from: RecordingState, to: RecordingState): void
+  /** Its participant has gone and is waited for: the file stays open, all of it on the disk. */
+  left?(recording: Recording, reason: EndReason): void
+  /** It is back within the window. */
+  returned?(recording: Recording): void
 }
 
 /**
  * One recording of one participant, from its first keyframe to its finished files. It follows a live stream, and whatever
- * happens to its files, the stream never notices.
+ * happens to its files, the stream never notices. With a reconnect window it follows the next stream of the participant,
+ * too: in the same file, with a hole as long as the participant was away.
  */
 export class Recording implements Subscriber {
   readonly kind = 'recording'
@@ -54,6 +85,10 @@ export class Recording implements Subscriber {
   readonly address: StreamAddress
   /** Its files go to a path of their own, not to the recorder's directory. */
   readonly isElsewhere: boolean
+  /** Its files lie in a directory, or under a name, of their own. */
+  readonly isApart: boolean
+  readonly isAutomatic: boolean
+  readonly askedFormat: AskedFormat
   /** Wall clock, ms since 1970: when it was asked for. */
   readonly startedAtMs = Date.now()
   /** Resolves when the state is final. Never rejects. */
@@ -62,17 +97,27 @@ export class Recording implements Subscriber {
   readonly #machine: StateMachine
   readonly #pipeline: Pipeline
   readonly #rate: RateMeter
+  readonly #presence: Presence
+  readonly #listener: RecordingListener
+  /** Paused before it was recording anything. */
+  #isHeldBack = false
   #resolveFinished: () => void = () => undefined
   #subscription: Subscription | undefined
   #isCongested = false
   #endReason: EndReason | 'stopped' | undefined
   #endedAtMs: number | undefined
+  #reportPath: string | undefined
   #error: FaultReport | undefined
 
   constructor(services: RecordingServices, options: RecordingOptions, listener: RecordingListener = {}) {
-    const { address, format, path, title } = options
+    const { address, format, path, title, directory, zeroAtMs, partDurationMs, partSizeBytes } = options
     this.address = address
-    this.isElsewhere = path !== undefined
+    this.askedFormat = format
+    this.isAutomatic = options.isAutomatic === true
+    this.isApart = path !== undefined || directory !== undefined
+    this.isElsewhere = path !== undefined || (directory !== undefined && !isWithin(services.config.dir, directory))
+    this.#presence = new Presence(options.reconnectWindowMs ?? 0)
+    this.#listener = listener
     this.#services = services
     this.#machine = new StateMachine(this.id, (from, to) => listener.moved?.(this, from, to))
     this.#rate = new RateMeter(services.now())
@@ -81,11 +126,20 @@ export class Recording implements Subscriber {
     })
     this.#pipeline = new Pipeline(
       services,
-      { recordingId: this.id, address, title, path, format, startedAtMs: this.startedAtMs },
       {
-        onBegun: () => {
-          if (this.#machine.state === 'pending') this.#machine.move('recording')
-        },
+        recordingId: this.id,
+        address,
+        title,
+        path,
+        directory: directory === undefined ? undefined : resolve(directory),
+        format,
+        partDurationMs,
+        partSizeBytes,
+        zeroAtMs,
+        startedAtMs: this.startedAtMs,
+      },
+      {
+        onBegun: () => this.#begun(),
         onCreated: (part) => listener.created?.(this, part),
         onCongestion: (congested) => {
           this.#isCongested = congested
@@ -107,18 +161,54 @@ export class Recording implements Subscriber {
   get parts(): readonly Part[] {
     return this.#pipeline.parts.parts
   }
-  /** Waits for its stream. */
+  /** The container of its first file; undefined before there is one. */
+  get format(): Format | undefined {
+    return this.parts[0]?.identity.format
+  }
+  /** It follows a stream. */
   get isAttached(): boolean {
     return this.#subscription !== undefined
   }
+  /** Its participant has gone and may still return. */
+  get isAway(): boolean {
+    return this.#presence.awayReason !== undefined && !this.#presence.isOver(this.#services.now())
+  }
+  /** When the first of its media was taken, ms since 1970. */
+  get joinedAtMs(): number | undefined {
+    return this.#presence.joinedAtMs
+  }
+  /** When its participant went away, ms since 1970; undefined while it is there. */
+  get leftAtMs(): number | undefined {
+    return this.#presence.leftAtMs
+  }
+  /** How often its participant came back within the window. */
+  get reconnects(): number {
+    return this.#presence.reconnects
+  }
+  /** How far it has come on its own time, in which pauses are closed up. */
+  get frontMs(): number {
+    return toMs(this.#pipeline.parts.lanes.frontUs, US_PER_S)
+  }
+  /** It takes a stream of its participant now: it waits for the first one, or for the next. */
+  get isWaiting(): boolean {
+    if (this.isAttached || this.#endReason !== undefined) return false
+    return this.isAway || (this.state === 'pending' && this.#presence.awayReason === undefined)
+  }
 
-  /** Follows `stream` from its last keyframe on. Once. */
+  /** Follows `stream` from its last keyframe on, unless it follows one already or has ended. */
   attach(stream: LiveStream): void {
     if (this.#subscription !== undefined || this.#endReason !== undefined) return
+    const hasReturned = this.#presence.arrive()
+    this.#pipeline.join(this.#services.now() - Math.max(0, Date.now() - stream.startedAtMs))
+    if (hasReturned) this.#listener.returned?.(this)
     const subscription = stream.subscribe(this, { fromKeyframe: true })
+    this.#pipeline.joined()
+    if (stream.ended !== undefined || this.#endReason !== undefined) {
+      subscription.close()
+      return
+    }
     subscription.congested = this.#isCongested
-    if (this.#endReason === undefined) this.#subscription = subscription
-    else subscription.close()
+    this.#subscription = subscription
   }
 
   track(track: Track): void {
@@ -126,7 +216,7 @@ export class Recording implements Subscriber {
   }
 
   frame(frame: Frame): void {
-    if (this.#machine.state === 'paused' || this.#endReason !== undefined) return
+    if (this.#machine.state === 'paused' || this.#isHeldBack || this.#endReason !== undefined) return
     this.#pipeline.write(frame)
   }
 
@@ -136,18 +226,29 @@ export class Recording implements Subscriber {
 
   end(reason: EndReason): void {
     this.#subscription = undefined
-    this.#end(reason)
+    if (this.#endReason !== undefined) return
+    if (this.#presence.leave(reason, this.#services.now())) {
+      this.#pipeline.leave()
+      this.#listener.left?.(this, reason)
+    } else this.#end(reason)
   }
 
-  /** @throws IllegalMoveError unless it is recording */
+  /** While it is pending, nothing is taken until it is resumed. @throws IllegalMoveError unless it is recording or pending */
   pause(): void {
-    this.#machine.move('paused')
+    if (this.#machine.state === 'pending' && !this.#isHeldBack) this.#isHeldBack = true
+    else this.#machine.move('paused')
   }
 
   /** The next keyframe follows what was recorded last. @throws IllegalMoveError unless it is paused */
   resume(): void {
+    if (this.#isHeldBack && this.#machine.state === 'pending') {
+      this.#isHeldBack = false
+      return
+    }
     this.#machine.demand('paused', 'recording')
-    this.#pipeline.timeline.closeUp()
+    const { timeline } = this.#pipeline
+    if (this.isAttached) timeline.closeUp()
+    else timeline.closeUpNow()
     this.#machine.move('recording')
   }
 
@@ -163,11 +264,23 @@ export class Recording implements Subscriber {
   async cancel(): Promise<void> {
     this.#machine.move('cancelled')
     this.#endReason ??= 'stopped'
+    this.#presence.giveUp()
     this.#subscription?.close()
     this.#subscription = undefined
-    await this.#pipeline.discard()
+    await this.removeFiles()
     this.#endedAtMs = Date.now()
     this.#resolveFinished()
+  }
+
+  /** Removes its files, and its report, from the disk. Only once it has come to its end. Never throws: failures are logged. */
+  async removeFiles(): Promise<void> {
+    if (!this.#machine.isFinal) throw new MisuseError(`recording ${this.id} is ${this.state}: its files are in use`)
+    await this.#pipeline.discard()
+    if (this.#reportPath === undefined) return
+    await this.#services.storage.remove(this.#reportPath).catch((error: unknown) => {
+      this.#services.logger.error({ err: error, path: this.#reportPath }, 'report could not be removed')
+    })
+    this.#reportPath = undefined
   }
 
   /** Closes the file that is open, playable; goes on in a new one once `tick` says there is room. */
@@ -177,54 +290,46 @@ export class Recording implements Subscriber {
 
   /** Called twice a second. `hasRoom`: the disk has more free space than has to be left. */
   tick(nowMs: number, hasRoom: boolean): void {
-    if (!this.#machine.isFinal) this.#pipeline.tick(nowMs, hasRoom)
+    if (this.#machine.isFinal) return
+    const { awayReason } = this.#presence
+    if (awayReason !== undefined && this.#presence.isOver(nowMs)) this.#end(awayReason)
+    else this.#pipeline.tick(nowMs, hasRoom)
   }
 
   stats(): RecordingStats {
-    const { parts, timeline, outages } = this.#pipeline
-    const sums = { videoFrames: 0, audioFrames: 0, bytes: 0, keyframes: 0 }
-    let keyframeIntervalMs: number | undefined
-    for (const lane of parts.lanes.all) {
-      sums[lane.track.kind === 'video' ? 'videoFrames' : 'audioFrames'] += lane.frames
-      sums.bytes += lane.bytes
-      sums.keyframes += lane.keyframes
-      keyframeIntervalMs ??= lane.keyframeIntervalMs
-    }
-    return {
-      ...sums,
-      packets: sums.videoFrames + sums.audioFrames,
-      keyframeIntervalMs,
-      durationMs: toMs(parts.lanes.frontUs, US_PER_S),
-      bitrateBps: this.#rate.read(sums.bytes, this.#services.now()),
-      droppedFrames: this.#pipeline.droppedFrames,
-      droppedBytes: this.#pipeline.droppedBytes,
-      gaps: parts.lanes.gaps.count,
-      jumps: timeline.jumps.count,
-      outages: outages.tally.count + (outages.isRunning ? 1 : 0),
-      queuedFrames: this.#pipeline.queuedFrames,
-      queuedBytes: this.#pipeline.queuedBytes,
-      backlogBytes: parts.backlogBytes,
-      parts: parts.parts.length,
-    }
+    return statsOf(this.#pipeline, (bytes) => this.#rate.read(bytes, this.#services.now()))
+  }
+
+  /** The files so far, oldest first, with live figures. */
+  files(): PartReport[] {
+    const { parts, timeline } = this.#pipeline
+    return parts.parts.map((part) => partReport(part, timeline.alignment, parts.lanes.frontUs))
   }
 
   report(): RecordingReport {
     const { parts, timeline, outages, skippedFrames } = this.#pipeline
     const { durationMs, packets, bytes, droppedFrames, droppedBytes } = this.stats()
+    const { windowMs, joinedAtMs, leftAtMs, reconnects, absences } = this.#presence
     return {
       version: 1,
       id: this.id,
       ...this.address,
       state: this.state,
       startedAt: new Date(this.startedAtMs).toISOString(),
-      endedAt: this.#endedAtMs === undefined ? undefined : new Date(this.#endedAtMs).toISOString(),
+      endedAt: isoTime(this.#endedAtMs),
       endReason: this.#endReason,
+      joinedAt: isoTime(joinedAtMs),
+      leftAt: isoTime(leftAtMs),
+      reconnectWindowMs: windowMs,
+      reconnects,
+      absences: absences.report(),
+      askedFormat: this.askedFormat,
       durationMs,
       frames: packets,
       bytes,
       bitrateBps: bitrateOf(bytes, durationMs),
       tracks: parts.lanes.all.map((lane) => trackReport(lane.track, lane, durationMs)),
-      parts: parts.parts.map(partReport),
+      parts: this.files(),
       gaps: parts.lanes.gaps.report(),
       jumps: timeline.jumps.report(),
       outages: outages.tally.report(),
@@ -239,7 +344,17 @@ export class Recording implements Subscriber {
   #end(reason: EndReason | 'stopped'): void {
     if (this.#endReason !== undefined) return
     this.#endReason = reason
+    this.#presence.giveUp()
     void this.#finish()
+  }
+
+  #begun(): void {
+    this.#presence.joinedAtMs ??= Date.now()
+    if (this.#machine.state !== 'pending') return
+    this.#machine.move('recording')
+    if (!this.#isHeldBack) return
+    this.#isHeldBack = false
+    this.#machine.move('paused')
   }
 
   async #finish(): Promise<void> {
@@ -261,9 +376,19 @@ export class Recording implements Subscriber {
     if (first === undefined) return
     const path = `${first.path}.json`
     try {
+      this.#reportPath = path
       await this.#services.storage.replace(path, Buffer.from(`${JSON.stringify(this.report(), undefined, 2)}\n`))
     } catch (error) {
       this.#services.logger.error({ err: error, path }, 'report could not be written')
     }
   }
+}
+
+function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString()
+}
+
+function isWithin(directory: string, path: string): boolean {
+  const way = relative(directory, resolve(path))
+  return !isAbsolute(way) && way.split(sep)[0] !== '..'
 }

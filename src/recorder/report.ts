@@ -1,8 +1,13 @@
+import type { Format } from '../container/reader.ts'
 import { toMs } from '../media/clock.ts'
 import { TapedeckError } from '../media/errors.ts'
 import type { Track } from '../media/track.ts'
+import type { Alignment, Anchor } from './alignment.ts'
+import type { AskedFormat } from './format-choice.ts'
 import type { Gap } from './lane.ts'
-import type { Part } from './part.ts'
+import type { Part, PartState } from './part.ts'
+import type { Absence } from './presence.ts'
+import type { PartReason } from './segmenter.ts'
 import type { RecordingState } from './state-machine.ts'
 import type { TallyReport } from './tally.ts'
 import type { Jump } from './timeline.ts'
@@ -26,23 +31,30 @@ export interface Outage extends FaultReport {
 
 /** One file in a report. */
 export interface PartReport {
+  /** Unique for ever. */
+  readonly id: string
   readonly path: string
-  readonly format: string
+  readonly format: Format
+  /** What was asked for where `format` is another. */
+  readonly askedFormat: AskedFormat
   readonly part: number
   /** Why it began. */
-  readonly reason: string
-  readonly state: string
-  /** Where its time 0 lies in the recording. */
+  readonly reason: PartReason
+  readonly state: PartState
+  /** Where its time 0 lies on the recording's clock; below 0 for media of before that began. */
   readonly offsetMs: number
+  /** How its time lies on that clock from its beginning on. Ascending; the first at file time 0. */
+  readonly anchors: readonly Anchor[]
   readonly durationMs: number
   readonly sizeBytes: number
   readonly frames: number
   readonly mediaBytes: number
+  readonly tracks: readonly TrackFacts[]
   readonly fault: FaultReport | undefined
 }
 
-/** One track in a report. */
-export interface TrackReport {
+/** What a track is. */
+export interface TrackFacts {
   readonly id: number
   readonly kind: 'video' | 'audio'
   readonly codec: string
@@ -51,6 +63,10 @@ export interface TrackReport {
   readonly sampleRateHz?: number
   readonly channels?: number
   readonly label?: string
+}
+
+/** One track in a report. */
+export interface TrackReport extends TrackFacts {
   readonly frames: number
   readonly bytes: number
   readonly keyframes: number
@@ -69,6 +85,15 @@ export interface RecordingReport {
   readonly endedAt: string | undefined
   /** Why the stream ended, or `stopped`. */
   readonly endReason: string | undefined
+  /** When the first media was taken; ISO 8601, UTC. */
+  readonly joinedAt: string | undefined
+  /** When the participant went away, if it did. */
+  readonly leftAt: string | undefined
+  /** How long it would be waited for. */
+  readonly reconnectWindowMs: number
+  readonly reconnects: number
+  readonly absences: TallyReport<Absence>
+  readonly askedFormat: AskedFormat
   /** Media time, pauses closed up. */
   readonly durationMs: number
   readonly frames: number
@@ -95,20 +120,26 @@ export function faultReport(error: unknown): FaultReport {
   return { code: error instanceof TapedeckError ? error.code : 'INTERNAL', message }
 }
 
-/** What a report says of one file. */
-export function partReport(part: Part): PartReport {
-  const { identity, state, zeroUs, endUs, frames, mediaBytes } = part
+/** What a report says of one file of a recording that has come to `frontUs`. */
+export function partReport(part: Part, alignment: Alignment, frontUs: number): PartReport {
+  const { identity, state, zeroUs = 0, frames, mediaBytes } = part
+  const endUs = Math.max(zeroUs, state === 'open' ? frontUs : part.endUs)
+  const anchors = alignment.anchors(zeroUs, endUs)
   return {
+    id: identity.id,
     path: part.path,
     format: identity.format,
+    askedFormat: identity.askedFormat,
     part: identity.index,
     reason: identity.reason,
     state,
-    offsetMs: toMs(zeroUs ?? 0, US_PER_S),
-    durationMs: toMs(Math.max(0, endUs - (zeroUs ?? 0)), US_PER_S),
+    offsetMs: anchors[0].recordingMs,
+    anchors,
+    durationMs: toMs(endUs - zeroUs, US_PER_S),
     sizeBytes: part.sizeBytes,
     frames,
     mediaBytes,
+    tracks: part.tracks.map(trackFacts),
     fault: part.fault === undefined ? undefined : faultReport(part.fault),
   }
 }
@@ -119,20 +150,22 @@ export function trackReport(
   counts: { readonly frames: number; readonly bytes: number; readonly keyframes: number },
   durationMs: number,
 ): TrackReport {
-  const { id, kind, codec, label } = track
   return {
-    id,
-    kind,
-    codec,
-    ...(track.kind === 'video'
-      ? { width: track.width, height: track.height }
-      : { sampleRateHz: track.sampleRateHz, channels: track.channels }),
-    ...(label === undefined ? {} : { label }),
+    ...trackFacts(track),
     frames: counts.frames,
     bytes: counts.bytes,
     keyframes: counts.keyframes,
     bitrateBps: bitrateOf(counts.bytes, durationMs),
   }
+}
+
+function trackFacts(track: Track): TrackFacts {
+  const { id, kind, codec, label } = track
+  const facts =
+    track.kind === 'video'
+      ? { width: track.width, height: track.height }
+      : { sampleRateHz: track.sampleRateHz, channels: track.channels }
+  return { id, kind, codec, ...facts, ...(label === undefined ? {} : { label }) }
 }
 
 /** Bits per second of media; 0 for no time. */

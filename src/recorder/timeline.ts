@@ -1,6 +1,9 @@
 import { rescale, toMs } from '../media/clock.ts'
 import type { Frame } from '../media/frame.ts'
+import type { Track } from '../media/track.ts'
+import { Alignment } from './alignment.ts'
 import { Tally } from './tally.ts'
+import { TrackBook } from './track-book.ts'
 import { type ClockOffset, sourceUs, TrackClock, US_PER_S } from './track-clock.ts'
 
 /** A source clock that went back, or further forward than the wall clock; the recording goes on without a hole. */
@@ -18,6 +21,16 @@ export interface TimelineOptions {
   readonly jumpMs: number
   /** A monotonic wall clock, ms. `performance.now` by default. */
   readonly now?: () => number
+  /** On that wall clock: when the common clock of a room's recordings began. With this recording by default. */
+  readonly zeroAtMs?: number | undefined
+}
+
+/** When the frames of a beginning arrived, by the monotonic wall clock. */
+export interface Arrival {
+  /** The least of arrival less source time over all of them, ms. */
+  readonly leastMs: number
+  /** Since when their publisher is there, ms. */
+  readonly sinceMs: number
 }
 
 /** How far a track may fall behind its own last frame by following the clock that another track jumped to, µs. */
@@ -42,6 +55,7 @@ const EARLY_KEYFRAME_US = 100_000
 export class Timeline {
   readonly #jumpMs: number
   readonly #now: () => number
+  readonly #tracks = new TrackBook()
   readonly #clocks = new Map<number, TrackClock>()
   /** The offsets that some track follows, newest last. */
   #offsets: ClockOffset[] = [{ us: 0 }]
@@ -52,6 +66,9 @@ export class Timeline {
   #floorUs = 0
   #touchedAtMs: number
   #placedSinceTouch = false
+  #hasBegun = false
+  /** How this time lies on the clock that all recordings of a room share. */
+  readonly alignment: Alignment
   readonly jumps = new Tally<Jump>()
   /** Frames moved by a tick or more because their time did not grow. */
   nudgedFrames = 0
@@ -62,6 +79,7 @@ export class Timeline {
     this.#jumpMs = options.jumpMs
     this.#now = options.now ?? (() => performance.now())
     this.#touchedAtMs = this.#now()
+    this.alignment = new Alignment(options.zeroAtMs)
   }
 
   /** How far the recording has come, µs: where its next frame should begin. */
@@ -71,9 +89,35 @@ export class Timeline {
     return front
   }
 
-  /** Sets the common zero: the instant `us` of the source's clock. */
-  begin(us: number): void {
-    this.#continueAt(us, 0)
+  /**
+   * The instant `us` of the source's clock is the common zero of its tracks. The first time it is the zero of the recording;
+   * after a return it lies where the wall clock puts it, so that the hole stays as long as it was, but never before what
+   * was recorded already.
+   */
+  begin(us: number, arrival?: Arrival): void {
+    const nowMs = this.#now()
+    const atMs = arrival === undefined ? nowMs : Math.max(arrival.leastMs + us / 1000, arrival.sinceMs)
+    let atUs = 0
+    if (this.#hasBegun) {
+      atUs = this.frontUs
+      if (this.#waiting !== 'closing') atUs = Math.max(atUs, this.alignment.ownUs(atMs))
+      this.#clocks.clear()
+    }
+    this.#hasBegun = true
+    this.#waiting = undefined
+    this.#touchedAtMs = nowMs
+    this.alignment.begin(atUs, atMs, nowMs, arrival?.sinceMs)
+    this.#continueAt(us, atUs)
+  }
+
+  /** The publisher has gone; another one may come, with a clock and tracks of its own. */
+  leave(): void {
+    this.#tracks.nextSession()
+  }
+
+  /** The track of the recording that `source` is. */
+  trackOf(source: Track): Track {
+    return this.#tracks.resolve(source)
   }
 
   /** Media is flowing: call after each batch of frames, so that a silence of the source is told from a jump of its clock. */
@@ -89,6 +133,14 @@ export class Timeline {
     this.#waitingSinceUs = undefined
   }
 
+  /** What was recorded last goes on from now, although nobody publishes: what follows is a hole by the wall clock. */
+  closeUpNow(): void {
+    if (!this.#hasBegun) return
+    const nowMs = this.#now()
+    this.alignment.begin(this.frontUs, nowMs, nowMs)
+    this.alignment.isSettling = false
+  }
+
   /** Nothing is placed before the next keyframe; the time until there remains as a gap. */
   interrupt(): void {
     this.#waiting ??= 'keeping'
@@ -99,12 +151,18 @@ export class Timeline {
   place(frame: Frame): Frame | undefined {
     let clock = this.#clocks.get(frame.track.id)
     if (clock === undefined) {
-      clock = new TrackClock(frame.track, this.#offsets[this.#offsets.length - 1], this.#jumpMs)
+      clock = new TrackClock(
+        frame.track,
+        this.trackOf(frame.track),
+        this.#offsets[this.#offsets.length - 1],
+        this.#jumpMs,
+      )
       this.#clocks.set(frame.track.id, clock)
     }
     if (this.#waiting !== undefined && !this.#restart(clock, frame)) return this.#skip()
     if (clock.track !== frame.track) {
       clock.track = frame.track
+      clock.target = this.trackOf(frame.track)
       clock.open = false
     }
     if (!clock.open) {
@@ -143,9 +201,12 @@ export class Timeline {
     } else if (step <= clock.timescale) clock.nominal = step
     clock.last = placed
     clock.lastSource = frame.dts
-    if (placed === frame.dts) return frame
-    const pts = frame.pts + (dts - frame.dts)
-    return frame.at(placed, placed === dts ? pts : Math.max(pts, placed))
+    if (this.alignment.isSettling) this.alignment.observe(clock.lastUs, this.#now())
+    const isOwn = clock.target === frame.track
+    if (placed === frame.dts && isOwn) return frame
+    let pts = frame.pts + (dts - frame.dts)
+    if (placed !== dts) pts = Math.max(pts, placed)
+    return isOwn ? frame.at(placed, pts) : clock.translate(frame, placed, pts)
   }
 
   #skip(): undefined {
@@ -162,8 +223,12 @@ export class Timeline {
     } else if (!frame.key) return false
     const how = this.#waiting
     this.#waiting = undefined
-    if (how === 'closing') this.#continueAt(us, this.frontUs)
-    else {
+    if (how === 'closing') {
+      const atUs = this.frontUs
+      const nowMs = this.#now()
+      this.alignment.begin(atUs, nowMs, nowMs)
+      this.#continueAt(us, atUs)
+    } else {
       for (const other of this.#clocks.values()) {
         other.open = false
         other.joined = false
@@ -225,6 +290,8 @@ export class Timeline {
     const atUs = this.frontUs
     const offset = { us: atUs - us }
     this.#offsets.push(offset)
+    const nowMs = this.#now()
+    this.alignment.begin(atUs, nowMs, nowMs)
     const by = clock.placed
       ? frame.dts - clock.lastSource
       : frame.dts + clock.shift - rescale(atUs, US_PER_S, clock.timescale)

@@ -1,5 +1,5 @@
 import { rescale } from '../media/clock.ts'
-import type { Frame } from '../media/frame.ts'
+import { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
 
 /** Microseconds: the unit in which the tracks of one recording, with timescales of their own, share a time. */
@@ -23,6 +23,8 @@ export class TrackClock {
   readonly disorderTicks: number
   /** The configuration that frames come in now. */
   track: Track
+  /** What they are in the recording; the same object unless the publisher has returned. Its timescale may be another. */
+  target: Track
   offset: ClockOffset
   /** `offset` in ticks. */
   shift: number
@@ -37,8 +39,9 @@ export class TrackClock {
   /** The usual length of a frame: the latest step that was in order. */
   nominal: number
 
-  constructor(track: Track, offset: ClockOffset, jumpMs: number) {
+  constructor(track: Track, target: Track, offset: ClockOffset, jumpMs: number) {
     this.track = track
+    this.target = target
     this.kind = track.kind
     this.timescale = track.timescale
     this.jumpTicks = rescale(jumpMs, 1000, track.timescale)
@@ -52,6 +55,14 @@ export class TrackClock {
   follow(offset: ClockOffset): void {
     this.offset = offset
     this.shift = rescale(offset.us, US_PER_S, this.timescale)
+  }
+
+  /** `frame` as one of the recording's track, at times in ticks of the source. Shares its block. */
+  translate(frame: Frame, dts: number, pts: number): Frame {
+    const { timescale, target } = this
+    const to = target.timescale
+    const { key, data, block } = frame
+    return new Frame(target, rescale(dts, timescale, to), rescale(pts, timescale, to), key, data, block)
   }
 
   /** Where the last frame began, µs of the recording. */

@@ -23,7 +23,8 @@ const CODEC_IDS: Readonly<Record<VideoCodec | AudioCodec, string>> = {
   'pcm-mulaw': 'A_MS/ACM',
 }
 
-const WEBM_CODECS: ReadonlySet<string> = new Set(['vp8', 'vp9', 'av1', 'opus'])
+/** What the WebM guidelines allow, but for Vorbis, which no source of ours sends. */
+export const WEBM_CODECS: ReadonlySet<string> = new Set(['vp8', 'vp9', 'av1', 'opus'])
 
 const WAVE_FORMAT_ALAW = 6 // wFormatTag, RFC 2361 §A
 const WAVE_FORMAT_MULAW = 7 // same

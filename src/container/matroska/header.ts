@@ -1,4 +1,5 @@
 import { LimitError, MalformedError, UnsupportedError } from '../../media/errors.ts'
+import type { DocType } from './codec-mapping.ts'
 import {
   childrenOf,
   type Element,
@@ -25,6 +26,7 @@ const NS_PER_SECOND = 1_000_000_000
 
 /** What stands before the first Cluster, and what it points to. */
 export type Header = {
+  readonly docType: DocType
   readonly segmentOffset: number
   /** Of the Segment's content; or `UNKNOWN_SIZE`. */
   readonly segmentSize: number
@@ -69,6 +71,7 @@ class HeaderReading {
   readonly #faults: FaultList
   readonly #header = new ElementHeader()
   readonly #seeks = new Map<number, number>()
+  #docType: DocType = 'matroska'
   #segmentOffset = 0
   #segmentSize = UNKNOWN_SIZE
   #segmentSizeAt: number | undefined
@@ -89,7 +92,7 @@ class HeaderReading {
       throw new MalformedError(WHERE, 'does not start with an EBML header', 0)
     }
     if (head === undefined || !head.isWhole) return this.#torn(0)
-    readDocType(head.element)
+    this.#docType = readDocType(head.element)
     const segmentAt = head.element.dataOffset + head.size
     const segment = await this.#element(segmentAt)
     if (segment === undefined) return this.#torn(segmentAt)
@@ -110,6 +113,7 @@ class HeaderReading {
     const info = this.#info === undefined ? undefined : readInfo(this.#info)
     const timestampScaleNs = info?.timestampScaleNs ?? TIMESTAMP_SCALE_NS
     return {
+      docType: this.#docType,
       segmentOffset: this.#segmentOffset,
       segmentSize: this.#segmentSize,
       timestampScaleNs,
@@ -236,7 +240,7 @@ function hasContentToRead(id: number): boolean {
   return id === E.EBML || id === E.SEEK_HEAD || id === E.INFO || id === E.TRACKS
 }
 
-function readDocType(element: Element): void {
+function readDocType(element: Element): DocType {
   let docType = ''
   for (const child of childrenOf(element, WHERE)) {
     if (child.id === E.DOC_TYPE) docType = readText(child)
@@ -249,6 +253,7 @@ function readDocType(element: Element): void {
   if (docType !== 'matroska' && docType !== 'webm') {
     throw new UnsupportedError(`EBML document of type ${JSON.stringify(docType)}: neither matroska nor webm`)
   }
+  return docType
 }
 
 type InfoFields = {

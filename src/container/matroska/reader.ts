@@ -21,6 +21,18 @@ export async function openMatroska(source: ByteSource): Promise<MatroskaReader> 
   return new MatroskaReader(source, header, faults)
 }
 
+const SEGMENT_ID = Uint8Array.of(0x18, 0x53, 0x80, 0x67) // RFC 9559 §5.1
+/** DocType `webm`, as it stands in the EBML header (RFC 8794 §11.2.6): ID, size, text. */
+const WEBM_DOC_TYPE = Uint8Array.of(0x42, 0x82, 0x84, 0x77, 0x65, 0x62, 0x6d)
+
+/** Whether the first bytes of an EBML file say that it is WebM. Never throws; what cannot be read is not. */
+export function isWebmHead(head: Uint8Array): boolean {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.length)
+  const segmentAt = bytes.indexOf(SEGMENT_ID)
+  const at = bytes.indexOf(WEBM_DOC_TYPE)
+  return at >= 0 && (segmentAt < 0 || at < segmentAt)
+}
+
 /** Where the Segment ends in the file; infinite when it does not say. */
 export function segmentEnd(header: Header): number {
   return header.segmentSize === UNKNOWN_SIZE ? Number.POSITIVE_INFINITY : header.segmentOffset + header.segmentSize
@@ -42,7 +54,7 @@ export function sampleMakers(header: Header): Map<number, SampleMaker> {
  * Where bytes are stripped off frames (ContentCompAlgo 3, fault `stripped-headers`), samples show what the file holds.
  */
 export class MatroskaReader implements ContainerReader {
-  readonly format = 'mkv'
+  readonly format: 'mkv' | 'webm'
   readonly tracks: readonly Track[]
   readonly statedDurationMs: number | undefined
   readonly finalised: boolean
@@ -54,6 +66,7 @@ export class MatroskaReader implements ContainerReader {
   constructor(source: ByteSource, header: Header, faults: FaultList) {
     this.#source = source
     this.#header = header
+    this.format = header.docType === 'webm' ? 'webm' : 'mkv'
     this.#faults = faults
     this.tracks = header.tracks.flatMap(({ track }) => (track === undefined ? [] : [track]))
     this.statedDurationMs = header.durationMs
