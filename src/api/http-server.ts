@@ -1,16 +1,23 @@
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { type Fault, TapedeckError } from '../media/errors.ts'
+import { randomUUID } from 'node:crypto'
+import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../media/ports.ts'
 import type { Access } from './access.ts'
+import { answerError } from './error-answer.ts'
+import { MethodError, RouteMissingError } from './errors.ts'
 import { type HealthSources, reportHealth } from './health.ts'
 import { ListenError } from './listen-error.ts'
 import type { Metrics } from './metrics.ts'
-import { BadTokenError } from './token.ts'
+import { methodsAt, mountApi } from './rest/router.ts'
+import type { ApiServices } from './rest/services.ts'
 
 /** Whole requests arrive within this, ms. */
 const REQUEST_TIMEOUT_MS = 10_000
-/** No route takes a body yet, bytes. */
+/** A connection on which nothing moves for so long is closed, ms: whoever watches a download may pause it for a while. */
+const IDLE_TIMEOUT_MS = 120_000
+/** Of routes that do not say otherwise, bytes. */
 const MAX_BODY_BYTES = 1024
+/** Longest name in a path, characters: 255 bytes, each percent-encoded. */
+const MAX_NAME_CHARACTERS = 1024
 
 /** What the HTTP side serves. */
 export interface HttpServerOptions {
@@ -20,19 +27,11 @@ export interface HttpServerOptions {
   readonly health: HealthSources
   readonly metrics: Metrics
   readonly logger: Logger
+  /** For /api and /api/webrtc. */
+  readonly api?: ApiServices
 }
 
-/** The one shape of every error answer. */
-export interface ErrorBody {
-  readonly error: {
-    readonly code: string
-    readonly message: string
-    readonly fault: Fault
-    readonly details?: Readonly<Record<string, unknown>>
-  }
-}
-
-/** GET /healthz, /readyz and /metrics. Lives once: `listen`, then `close`. */
+/** GET /healthz, /readyz and /metrics, and the API. Lives once: `listen`, then `close`. */
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #app: FastifyInstance
@@ -43,25 +42,25 @@ export class HttpServer {
       logger: false,
       bodyLimit: MAX_BODY_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionTimeout: REQUEST_TIMEOUT_MS,
+      connectionTimeout: IDLE_TIMEOUT_MS,
       forceCloseConnections: true,
+      genReqId: () => randomUUID(),
+      routerOptions: { maxParamLength: MAX_NAME_CHARACTERS },
+      frameworkErrors: (error, _, reply) => answerError(error, reply, options.logger),
     })
-    this.#app.setErrorHandler((error: FastifyError, _, reply) => this.#fail(error, reply))
-    this.#app.setNotFoundHandler((request, reply) =>
-      sendError(
-        reply,
-        404,
-        'TD_NOT_FOUND',
-        `there is no ${request.method} ${request.url.slice(0, 200)} here`,
-        'caller',
-      ),
-    )
+    this.#app.setErrorHandler((error, _, reply) => answerError(error, reply, options.logger))
+    this.#app.setNotFoundHandler((request) => {
+      const { method, url } = request
+      const methods = methodsAt(url.split('?', 1)[0] ?? '')
+      throw methods.length > 0 ? new MethodError(method, methods) : new RouteMissingError(method, url)
+    })
     this.#route()
   }
 
   /** @throws ListenError */
   async listen(): Promise<{ host: string; port: number }> {
-    const { host, port } = this.#options
+    const { host, port, api } = this.#options
+    if (api !== undefined) await mountApi(this.#app, api)
     try {
       await this.#app.listen({ host, port })
     } catch (error) {
@@ -101,22 +100,4 @@ export class HttpServer {
         .send(await metrics.render())
     })
   }
-
-  #fail(error: FastifyError | TapedeckError, reply: FastifyReply): FastifyReply {
-    if (error instanceof BadTokenError) {
-      reply.header('www-authenticate', 'Bearer')
-      return sendError(reply, 401, error.code, error.message, error.fault)
-    }
-    if (error instanceof TapedeckError) {
-      return sendError(reply, error.fault === 'host' ? 500 : 400, error.code, error.message, error.fault)
-    }
-    const status = error.statusCode ?? 500
-    if (status < 500) return sendError(reply, status, 'TD_BAD_REQUEST', error.message, 'caller')
-    this.#options.logger.error({ err: error }, 'an HTTP request failed')
-    return sendError(reply, 500, 'TD_INTERNAL', 'this should not have happened; the log says more', 'host')
-  }
-}
-
-function sendError(reply: FastifyReply, status: number, code: string, message: string, fault: Fault): FastifyReply {
-  return reply.code(status).send({ error: { code, message, fault } } satisfies ErrorBody)
 }

@@ -7,6 +7,7 @@ type Reach = 'none' | 'own' | 'room' | 'all'
 /** Who may do what: the only place where it is said. The table in docs/api.md is this one. */
 export const PERMISSIONS = {
   'recording.start': { user: 'room', viewer: 'none', operator: 'room', admin: 'room' },
+  'recording.list': { user: 'room', viewer: 'room', operator: 'room', admin: 'room' },
   'recording.read': { user: 'own', viewer: 'room', operator: 'room', admin: 'room' },
   'recording.control': { user: 'own', viewer: 'none', operator: 'room', admin: 'room' },
   'recording.hold': { user: 'none', viewer: 'none', operator: 'room', admin: 'room' },
@@ -46,6 +47,15 @@ export class ForbiddenError extends TapedeckError {
 export function demandRole(caller: Caller, permission: Permission): void {
   if (PERMISSIONS[permission][caller.role] !== 'none') return
   throw new ForbiddenError(`${permission} is not for the role "${caller.role}"`)
+}
+
+/**
+ * Lets pass who may do `permission` to more than what is their own.
+ * @throws ForbiddenError
+ */
+export function demandReachOverOthers(caller: Caller, permission: Permission): void {
+  demandRole(caller, permission)
+  if (reachOf(caller, permission) === 'own') throw new ForbiddenError(`${permission} reaches only what is your own`)
 }
 
 /**

@@ -1,0 +1,80 @@
+import type { FastifyError, FastifyReply } from 'fastify'
+import { type Fault, TapedeckError } from '../media/errors.ts'
+import type { Logger } from '../media/ports.ts'
+import { BadRequestError, MethodError } from './errors.ts'
+
+/** The one shape of every error answer. */
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly fault: Fault
+    readonly details?: unknown
+  }
+}
+
+/** Which status an error answers with, where it is not 400 (fault of the caller or peer) or 500 (of the host). */
+const STATUS: Readonly<Record<string, number>> = {
+  TD_BAD_TOKEN: 401,
+  TD_BAD_LINK: 403,
+  TD_FORBIDDEN: 403,
+  TD_FILE_MISSING: 404,
+  TD_FILE_UNKNOWN: 404,
+  TD_JOB_MISSING: 404,
+  TD_NOT_FOUND: 404,
+  TD_PARTICIPANT_MISSING: 404,
+  TD_RECORDING_MISSING: 404,
+  TD_ROOM_UNKNOWN: 404,
+  TD_METHOD: 405,
+  TD_HELD: 409,
+  TD_RECORDING_ELSEWHERE: 409,
+  TD_PRECONDITION: 412,
+  TD_RANGE: 416,
+  TD_REQUEST_RATE: 429,
+  TD_STATE_AWAY: 503,
+  TD_DISK_FORECAST: 507,
+  TD_DISK_FULL: 507,
+  TD_DISK_LOW: 507,
+}
+
+/** Answers with `error`; whatever is not meant for users goes to the log instead. */
+export function answerError(error: unknown, reply: FastifyReply, logger: Logger): FastifyReply {
+  const requestId = reply.request.id
+  if (error instanceof TapedeckError) return answerTapedeckError(error, reply, logger)
+  const { statusCode: status = 500, message } = asFastifyError(error)
+  if (status < 500) return send(reply, status, { code: 'TD_BAD_REQUEST', message, fault: 'caller' })
+  logger.error({ err: error, requestId }, 'an HTTP request failed')
+  return send(reply, 500, {
+    code: 'TD_INTERNAL',
+    message: `this should not have happened; the log says more under request ${requestId}`,
+    fault: 'host',
+  })
+}
+
+function answerTapedeckError(error: TapedeckError, reply: FastifyReply, logger: Logger): FastifyReply {
+  const { code, message, fault } = error
+  const status = STATUS[code] ?? (fault === 'host' ? 500 : 400)
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (error instanceof MethodError) reply.header('allow', error.allowed.join(', '))
+  if (status >= 500) logger.error({ err: error, requestId: reply.request.id }, 'an HTTP request failed')
+  return send(reply, status, {
+    code,
+    message,
+    fault,
+    ...(error instanceof BadRequestError ? { details: error.details } : {}),
+  })
+}
+
+function asFastifyError(error: unknown): Pick<FastifyError, 'message'> & { readonly statusCode?: number } {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const statusCode =
+    'statusCode' in error && typeof error.statusCode === 'number' ? { statusCode: error.statusCode } : {}
+  return { message: error.message, ...statusCode }
+}
+
+function send(reply: FastifyReply, status: number, error: ErrorBody['error']): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .send({ error } satisfies ErrorBody)
+}
