@@ -35,10 +35,10 @@ export class LaneSet {
     return front
   }
 
-  /** A publisher begins here, with `tracks`: what an earlier one had besides is not waited for. */
-  expect(tracks: readonly Track[]): void {
+  /** A publisher begins at `fromUs`, with `tracks`: what an earlier one had besides is not waited for. */
+  expect(tracks: readonly Track[], fromUs: number): void {
     this.#expected = new Map(tracks.map((track) => [track.id, track]))
-    this.#sessionUs = this.#lanes.size === 0 ? 0 : this.frontUs + 1
+    this.#sessionUs = fromUs
     for (const track of tracks) this.of(track)
   }
 

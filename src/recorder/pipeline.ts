@@ -178,8 +178,9 @@ export class Pipeline {
     this.#gatheringSkipped += gathering.skippedFrames
     if (gathering.length === 0) return
     const { leastMs, zeroUs, tracks } = gathering
-    this.timeline.begin(zeroUs, { leastMs, sinceMs: this.#sinceMs ?? Number.NEGATIVE_INFINITY })
-    this.parts.lanes.expect(tracks.map((track) => this.timeline.trackOf(track)))
+    const fromUs = this.timeline.begin(zeroUs, { leastMs, sinceMs: this.#sinceMs ?? Number.NEGATIVE_INFINITY })
+    const own = tracks.map((track) => this.timeline.trackOf(track))
+    this.parts.lanes.expect(own, fromUs)
     this.#owner.onBegun()
     for (let frame = gathering.shift(); frame !== undefined; frame = gathering.shift()) {
       const placed = this.timeline.place(frame)

@@ -92,9 +92,9 @@ export class Timeline {
   /**
    * The instant `us` of the source's clock is the common zero of its tracks. The first time it is the zero of the recording;
    * after a return it lies where the wall clock puts it, so that the hole stays as long as it was, but never before what
-   * was recorded already.
+   * was recorded already. Returns that place, µs.
    */
-  begin(us: number, arrival?: Arrival): void {
+  begin(us: number, arrival?: Arrival): number {
     const nowMs = this.#now()
     const atMs = arrival === undefined ? nowMs : Math.max(arrival.leastMs + us / 1000, arrival.sinceMs)
     let atUs = 0
@@ -108,6 +108,7 @@ export class Timeline {
     this.#touchedAtMs = nowMs
     this.alignment.begin(atUs, atMs, nowMs, arrival?.sinceMs)
     this.#continueAt(us, atUs)
+    return atUs
   }
 
   /** The publisher has gone; another one may come, with a clock and tracks of its own. */

@@ -43,7 +43,10 @@ describe('mistakes end with 2 and say what is meant', () => {
   it.each<[string[], RegExp]>([
     [['serv'], /unknown command 'serv'[\s\S]*Did you mean serve/],
     [['serve', '--recrod-dir', 'x'], /unknown option '--recrod-dir'[\s\S]*Did you mean --record-dir/],
-    [['serve', '--record-format', 'webm'], /TD_CONFIG[\s\S]*--record-format: "webm" cannot be used; mp4, flv, mkv/],
+    [
+      ['serve', '--record-format', 'avi'],
+      /TD_CONFIG[\s\S]*--record-format: "avi" cannot be used; auto, mp4, webm, mkv/,
+    ],
     [['serve', '--record-filename', '{rom}_x'], /--record-filename: [\s\S]*\{room\}/],
     [['serve', '--rtmp', 'nowhere'], /--rtmp: "nowhere" cannot be used; host:port/],
     [

@@ -121,7 +121,7 @@ describe('values', () => {
 
 describe('mistakes say which option, from where, what was given and what is allowed', () => {
   it.each<[Record<string, unknown>, string]>([
-    [{ recordFormat: 'webm' }, '--record-format: "webm" cannot be used; mp4, flv, mkv'],
+    [{ recordFormat: 'avi' }, '--record-format: "avi" cannot be used; auto, mp4, webm, mkv, flv'],
     [{ rtmp: 'localhost' }, '--rtmp: "localhost" cannot be used; host:port'],
     [{ rtmp: 'localhost:70000' }, '--rtmp: "localhost:70000" cannot be used'],
     [{ recordMaxDuration: '20' }, '--record-max-duration: "20" cannot be used; a number with a unit'],

@@ -57,7 +57,10 @@ export class Rig {
   readonly hub: Hub
   readonly recorder: Recorder
 
-  constructor(config: RecorderConfigInput = {}, shared: { storage?: MemoryStorage; journal?: SqliteJournal } = {}) {
+  constructor(
+    config: RecorderConfigInput = {},
+    shared: { storage?: MemoryStorage; journal?: SqliteJournal; now?: () => number } = {},
+  ) {
     this.storage = shared.storage ?? new MemoryStorage()
     this.journal = shared.journal ?? new SqliteJournal(':memory:')
     const log = (level: Line['level']) => (fields: object, message: string) => {
@@ -66,6 +69,7 @@ export class Rig {
     const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
     this.hub = new Hub({ takeover: false, maxStreams: 100 }, logger)
     this.recorder = new Recorder({
+      ...(shared.now === undefined ? {} : { now: shared.now }),
       hub: this.hub,
       storage: this.storage,
       journal: this.journal,
@@ -164,7 +168,8 @@ export class Source {
     view.setUint32(0, this.sizeBytes - 4) // one NAL unit, length-prefixed
     view.setUint32(4, 0x41000000) // a slice
     view.setUint32(this.sizeBytes - 4, this.#serial++) // last: muxers may put parameter sets in front
-    return new Frame(track, ms, options.pts ?? ms, options.key ?? track.kind === 'audio', data)
+    const ticks = (at: number) => Math.round((at * track.timescale) / 1000)
+    return new Frame(track, ticks(ms), ticks(options.pts ?? ms), options.key ?? track.kind === 'audio', data)
   }
 
   /** Picture every 40 ms with a keyframe a second, sound every 20 ms, in order of time. */
