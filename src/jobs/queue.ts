@@ -17,6 +17,8 @@ export interface JobQueuePlace {
 }
 
 /** The queue of this server. Does not wait for Redis: while that is away, calls fail with `StateAwayError`. */
-export async function openJobQueue({ store, node, logger }: JobQueuePlace): Promise<JobQueue> {
-  return new EmbeddedJobQueue(store.tasks, { node, logger })
+export async function openJobQueue({ store, redisUrl, prefix, node, logger }: JobQueuePlace): Promise<JobQueue> {
+  if (redisUrl === undefined) return new EmbeddedJobQueue(store.tasks, { node, logger })
+  const { BullJobQueue } = await import('./bull/queue.ts') // BullMQ costs memory: only who uses it pays
+  return new BullJobQueue({ redisUrl, prefix, node, logger })
 }

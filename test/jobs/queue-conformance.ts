@@ -362,8 +362,12 @@ export function queueConformance(name: string, makeGround: () => Promise<QueueGr
         fc.asyncProperty(plans, fc.integer({ min: 1, max: 4 }), async (jobs, concurrency) => {
           const [queue, script] = [await open(), new Script()]
           const ends: string[] = []
-          queue.listen({ finished: ({ job: { job_id }, state }) => ends.push(`${job_id} ${state}`) })
           const prefix = `round-${round++}`
+          queue.listen({
+            finished: ({ job: { job_id }, state }) => {
+              if (job_id.startsWith(`${prefix}-`)) ends.push(`${job_id} ${state}`)
+            },
+          })
           queue.work(script.handler, { concurrency })
           const wanted = jobs.map((acts, index) => {
             const end = acts.findIndex((each, tries) => each !== 'fail' || tries === 2)
