@@ -11,8 +11,6 @@ import { signWebhook } from './webhook-signature.ts'
 const PARALLEL = 8
 /** What a claim holds for beyond the time that a request may take, ms. */
 const LEASE_MARGIN_MS = 5000
-/** Between two looks at the queue while nothing calls for one: others may have put something in, ms. */
-const LOOK_EVERY_MS = 5000
 /** Between two looks at least, ms. */
 const MIN_LOOK_MS = 100
 /** From so many failures in a row on, the receiver is spared: one delivery at a time, with a rest before each. */
@@ -100,7 +98,7 @@ export class WebhookLane {
       this.#lookAt(await this.#begin())
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the webhook queue cannot be read now')
-      this.#lookAt(Date.now() + LOOK_EVERY_MS)
+      this.#lookAt(Number.POSITIVE_INFINITY)
     }
   }
 
@@ -123,12 +121,8 @@ export class WebhookLane {
   #lookAt(timeMs: number): void {
     clearTimeout(this.#timer)
     if (this.#isClosed) return
-    const waitMs = Math.max(MIN_LOOK_MS, Math.min(timeMs - Date.now(), this.#longestWaitMs()))
+    const waitMs = Math.max(MIN_LOOK_MS, Math.min(timeMs - Date.now(), this.#options.timing.lookEveryMs))
     this.#timer = setTimeout(() => this.wake(), waitMs).unref()
-  }
-
-  #longestWaitMs(): number {
-    return this.#failuresInARow >= FAILURES_TO_REST ? MAX_REST_MS : LOOK_EVERY_MS
   }
 
   #track(delivery: Promise<void>): void {

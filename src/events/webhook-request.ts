@@ -66,19 +66,22 @@ function answering(addresses: readonly LookupAddress[]): LookupFunction {
 
 function answerTo(request: ClientRequest, body: string): Promise<WebhookAnswer> {
   return new Promise((resolve, reject) => {
-    request.on('error', reject)
+    let answered: (() => void) | undefined
+    // once the status is known, what follows it changes nothing
+    request.on('error', (error) => (answered === undefined ? reject(error) : answered()))
     request.on('response', (response: IncomingMessage) => {
       const status = response.statusCode ?? 0
       const retryAfter = response.headers['retry-after']
       const chunks: Buffer[] = []
       let bytes = 0
       const done = () => resolve({ status, retryAfter, text: plain(Buffer.concat(chunks)) })
+      answered = done
       response.on('data', (chunk: Buffer) => {
         chunks.push(chunk.subarray(0, MAX_ANSWER_BYTES - bytes))
         bytes += chunk.length
         if (bytes >= MAX_ANSWER_BYTES) done()
       })
-      response.on('error', done) // the status is known: what follows it changes nothing
+      response.on('error', done)
       response.on('close', done)
     })
     request.end(body)

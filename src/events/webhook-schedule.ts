@@ -7,6 +7,8 @@ export interface WebhookTiming {
   readonly timeoutMs: number
   /** After this an event is given up. */
   readonly lifetimeMs: number
+  /** Between two looks at the queue while nothing calls for one: others may have put something in. */
+  readonly lookEveryMs: number
   /** How long a delivery that came to its end stays in the log. */
   readonly keptMs: number
 }
@@ -17,6 +19,7 @@ export const WEBHOOK_TIMING: WebhookTiming = {
   maxRetryMs: 15 * 60_000,
   timeoutMs: 10_000,
   lifetimeMs: 24 * 3_600_000,
+  lookEveryMs: 5000,
   keptMs: 3 * 24 * 3_600_000,
 }
 
