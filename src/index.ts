@@ -9,6 +9,7 @@ export { SecretError } from './api/secret.ts'
 export { describeTrack } from './codec/track.ts'
 export { ConfigError, type ConfigIssue, type ServerOptions, type Settings, serverSettings } from './config.ts'
 export type { Format } from './container/reader.ts'
+export { FfmpegFailedError, FfmpegMissingError } from './jobs/ffmpeg/errors.ts'
 export {
   AudioRecorder,
   type AudioRecorderFormat,
@@ -16,7 +17,6 @@ export {
   type AudioRecorderStats,
 } from './library/audio-recorder.ts'
 export { BacklogError } from './library/backlog.ts'
-export { FfmpegFailedError, FfmpegMissingError } from './library/ffmpeg.ts'
 export { FileMuxer, type FileStats, type SampleTimes } from './library/file-muxer.ts'
 export type { FrameTimes } from './library/frame-times.ts'
 export { OptionsError } from './library/options.ts'

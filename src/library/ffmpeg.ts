@@ -1,32 +1,9 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { TapedeckError } from '../media/errors.ts'
+import { FfmpegFailedError, FfmpegMissingError } from '../jobs/ffmpeg/errors.ts'
 
 /** What is kept of ffmpeg's complaints, characters. */
 const MAX_STDERR = 4000
-
-/** ffmpeg is needed for this and cannot be started. */
-export class FfmpegMissingError extends TapedeckError {
-  readonly code = 'TD_FFMPEG_MISSING'
-  readonly fault = 'host'
-
-  constructor(command: string, options?: ErrorOptions) {
-    super(
-      `cannot start ${command}, which this needs; install it (Debian: apt install ffmpeg, macOS: brew install ffmpeg) or say where it is`,
-      options,
-    )
-  }
-}
-
-/** ffmpeg ended with an error; the end of what it said is in the message. */
-export class FfmpegFailedError extends TapedeckError {
-  readonly code = 'TD_FFMPEG_FAILED'
-  readonly fault = 'host'
-
-  constructor(how: string, stderr: string) {
-    super(`ffmpeg ${how}: ${stderr.trim().split('\n').slice(-3).join(' | ') || 'it said nothing'}`)
-  }
-}
 
 /** One ffmpeg that eats what is written to it: started → ended | failed. */
 export class FfmpegChild {
