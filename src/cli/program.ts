@@ -3,6 +3,7 @@ import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
 import { inspectCommand } from './inspect-command.ts'
 import { exitCodeOf, reportProblem } from './problem.ts'
 import { recordCommand } from './record-command.ts'
+import { reindexCommand } from './reindex-command.ts'
 import { repairCommand } from './repair-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { tokenCommand } from './token-command.ts'
@@ -31,7 +32,7 @@ Examples:
   tapedeck inspect copy.mp4
 ${EXIT_CODES_HELP}`,
     )
-  for (const make of [serveCommand, recordCommand, repairCommand, inspectCommand, tokenCommand]) {
+  for (const make of [serveCommand, recordCommand, repairCommand, reindexCommand, inspectCommand, tokenCommand]) {
     program.addCommand(settle(make(done)))
   }
   settle(program)

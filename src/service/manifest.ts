@@ -104,6 +104,13 @@ export class ManifestStore {
     return success ? { id: data.recording.recording_id, revision: data.revision } : undefined
   }
 
+  /** Whether this disk has the manifest of `entry`, or nobody has: another node with a path of the same name has another disk. */
+  async holds(entry: CatalogueEntry): Promise<boolean> {
+    if (entry.manifest_path === null) return true
+    const found = await this.glance(entry.manifest_path).catch(() => undefined)
+    return found?.id === entry.recording.recording_id
+  }
+
   /** All manifests below the recording directory. Faulty ones are logged, told to `onFault`, and left alone. */
   async *find(onFault?: FaultListener): AsyncGenerator<FoundManifest> {
     const paths = (await this.files()).map(({ path }) => path).filter(isManifestPath)

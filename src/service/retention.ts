@@ -23,8 +23,8 @@ export interface RetentionLimits {
 export interface RetentionOptions {
   readonly limits: RetentionLimits
   readonly recordings: Pick<RecordingStore, 'list' | 'remove'>
-  /** Whether the recording's files are this node's to delete. */
-  isHere(entry: CatalogueEntry): boolean
+  /** Whether the recording's files are this node's to delete: see `ManifestStore.holds`. */
+  isHere(entry: CatalogueEntry): boolean | Promise<boolean>
   /** Deletes one with everything that belongs to it. */
   remove(entry: CatalogueEntry, reason: DeletionReason): Promise<void>
   freeBytes(): Promise<number>
@@ -100,7 +100,7 @@ export class Retention {
     let deleted = 0
     for (const entry of entries) {
       if (this.#isStopped) break
-      if (entry.hold || !this.#options.isHere(entry)) continue
+      if (entry.hold || !(await this.#options.isHere(entry))) continue
       const reason = await this.#reasonFor(entry, total)
       if (reason === undefined) {
         if (limits.forMs === undefined) break // neither too much nor too little: nothing younger goes
