@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { recordingObjectSchema } from './recording-object.ts'
+import { RECORDING_FORMATS, recordingObjectSchema } from './recording-object.ts'
 
 /** A moment that somebody marked; becomes a chapter of the finished files. */
 export const markerSchema = z.object({
@@ -47,7 +47,14 @@ export const catalogueEntrySchema = z.object({
   /** When it was asked for: lists are ordered by it. */
   created_at: z.iso.datetime(),
   /** What was asked for that work after the stop needs to know. */
-  options: z.object({ keep_source: z.boolean(), thumbnails: z.boolean() }).optional(),
+  options: z
+    .object({
+      /** The container, before `auto` became the one that was chosen. */
+      format: z.enum(RECORDING_FORMATS),
+      keep_source: z.boolean(),
+      thumbnails: z.boolean(),
+    })
+    .optional(),
   markers: z.array(markerSchema).max(1000),
   jobs: z.array(jobReferenceSchema).max(1000),
 })

@@ -26,6 +26,11 @@ export class EventFeed {
     return () => void this.#followers.delete(follower)
   }
 
+  /** Numbers begin again after `seq`: the store lost what it had. */
+  rewind(seq: number): void {
+    for (const follower of this.#followers) follower.seenSeq = Math.min(follower.seenSeq, seq)
+  }
+
   tell(events: readonly StoredEvent[]): void {
     for (const event of events) {
       for (const follower of [...this.#followers]) {

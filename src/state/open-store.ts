@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from '../media/ports.ts'
+import { RedisStateStore } from './redis/store.ts'
 import { SqliteStateStore } from './sqlite/store.ts'
 import type { StateStore } from './store.ts'
 
@@ -22,5 +23,9 @@ export interface StateOptions {
  * @throws StateError when the database cannot be opened
  */
 export async function openStateStore(options: StateOptions): Promise<StateStore> {
-  return new SqliteStateStore(join(options.dataDir, 'catalogue.db'), options.logger)
+  const { redisUrl, prefix, stateTtlMs, indexTtlMs, logger } = options
+  if (redisUrl !== undefined) {
+    return await RedisStateStore.open({ url: redisUrl, prefix }, { stateTtlMs, indexTtlMs }, logger)
+  }
+  return new SqliteStateStore(join(options.dataDir, 'catalogue.db'), logger)
 }

@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { type RedisPeer, startRedis } from '../peers/redis.ts'
+import { recordingsConform } from '../state/recordings-conformance.ts'
+import { StoreBench } from '../state/store-bench.ts'
+
+let redis: RedisPeer
+const benches: StoreBench[] = []
+beforeAll(async () => {
+  redis = await startRedis()
+})
+afterAll(async () => {
+  await Promise.all(benches.map((bench) => bench.close()))
+  await redis.stop()
+})
+
+function fresh(): StoreBench {
+  const place = {
+    dataDir: '/nowhere',
+    redisUrl: redis.url,
+    prefix: `${randomUUID()}:`,
+    stateTtlMs: 60_000,
+    indexTtlMs: 60_000,
+  }
+  const bench = new StoreBench(place)
+  benches.push(bench)
+  return bench
+}
+
+describe('RedisStateStore', () => {
+  recordingsConform(fresh)
+})
