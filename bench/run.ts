@@ -6,6 +6,7 @@ import { idle } from './idle.ts'
 import { long } from './long.ts'
 import { flatOut, fsyncCost, realTime } from './recording.ts'
 import { relay } from './relay.ts'
+import { latencies, overhead, statusReads } from './service.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,6 +24,9 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   idle,
   fsync: () => fsyncCost(1, seconds),
   long,
+  api: () => statusReads(rounds),
+  latency: () => latencies(rounds),
+  overhead: () => overhead(rounds, seconds),
 }
 const names = values.only ?? Object.keys(benchmarks)
 const unknown = names.filter((name) => !(name in benchmarks))

@@ -9,6 +9,8 @@ export interface BenchServer {
   readonly name: string
   readonly pid: number
   readonly rtmpPort: number
+  /** 0 where it has none. */
+  readonly httpPort: number
   readonly directory: string
   /** Resolves when nothing is being recorded any more and all files are complete. */
   quiet(): Promise<void>
@@ -45,10 +47,14 @@ function freshDirectory(name: string): string {
   return directory
 }
 
-/** tapedeck as users start it, from dist/, with further flags. */
-export async function startTapedeck(name: string, flags: readonly string[]): Promise<BenchServer> {
+/** tapedeck as users start it, from dist/, with further flags; or a `host` of this directory that takes the same ones. */
+export async function startTapedeck(
+  name: string,
+  flags: readonly string[],
+  options: { readonly host?: string } = {},
+): Promise<BenchServer> {
   const directory = freshDirectory(`tapedeck-${name.replaceAll(/\W+/g, '-')}`)
-  const main = join(import.meta.dirname, '../dist/cli/main.js')
+  const main = join(import.meta.dirname, options.host ?? '../dist/cli/main.js')
   const child = spawn(
     process.execPath,
     [
@@ -70,6 +76,7 @@ export async function startTapedeck(name: string, flags: readonly string[]): Pro
     name: `tapedeck ${name}`,
     pid: child.pid ?? 0,
     rtmpPort: ports.tapedeck,
+    httpPort: ports.tapedeckHttp,
     directory: join(directory, 'files'),
     quiet: () => noRecordings(),
     stop: () => ended(child, 'SIGTERM'),
@@ -107,6 +114,7 @@ export async function startNginx(): Promise<BenchServer> {
     name: 'nginx-rtmp',
     pid: child.pid ?? 0,
     rtmpPort: ports.nginx,
+    httpPort: 0,
     directory: files,
     quiet: async () => undefined,
     stop: () => ended(child, 'SIGTERM'),
