@@ -5,10 +5,10 @@ import { isInRoom } from './caller.ts'
 import { mayHear } from './event-audience.ts'
 import { CLOSE, type ClientMessage, type EventQuery, eventText, MAX_ROOMS, noticeText } from './event-message.ts'
 
-/** What may wait for a slow reader, bytes. */
-const MAX_BUFFERED_BYTES = 1024 * 1024
-/** While more waits, nothing older is read from the store, bytes. */
-const REPLAY_BUFFER_BYTES = 256 * 1024
+/** While more than this waits for a slow reader, nothing is added: it gets the rest from the store later, bytes. */
+const MAX_WAITING_BYTES = 512 * 1024
+/** Who takes nothing for so long is too slow, ms. */
+const STALL_MS = 5000
 /** Events read from the store at a time. */
 const REPLAY_PAGE = 500
 
@@ -19,8 +19,8 @@ export interface EventHistory {
 }
 
 /**
- * What is told over one socket: unproven → replaying → live. Every event that the caller may hear of, in rising order,
- * each once, from where it asked.
+ * What is told over one socket: unproven → replaying ⇄ live. Every event that the caller may hear of, in rising order,
+ * each once, from where it asked. A reader that falls behind is replaying again, at its own pace.
  */
 export class EventConnection {
   readonly #socket: WebSocket
@@ -33,6 +33,9 @@ export class EventConnection {
   #expiresAtMs = Number.POSITIVE_INFINITY
   #isLive = false
   #wasTold = false
+  /** Resolves when the last message has left for the network. */
+  #sent: Promise<void> = Promise.resolve()
+  #waitsSinceMs: number | undefined
   /** Everything up to here was told, or is not for this caller. */
   #seq = 0
 
@@ -59,7 +62,7 @@ export class EventConnection {
     this.#caller = caller
     this.#expiresAtMs = expiresAtMs
     for (const room of this.#rooms ?? []) if (!this.#admits(room)) return
-    if (isFirst) await this.#begin()
+    if (isFirst) await this.#attempt(() => this.#begin())
   }
 
   /** A message other than `auth`. */
@@ -81,8 +84,18 @@ export class EventConnection {
       return
     }
     if (event.seq <= this.#seq) return
+    if (this.#socket.bufferedAmount > MAX_WAITING_BYTES) {
+      this.#isLive = false
+      void this.#attempt(() => this.#replay())
+      return
+    }
     this.#seq = event.seq
     if (this.#hears(event)) this.#send(text())
+  }
+
+  /** Whether the other end takes nothing, though there is something for it. */
+  isStalled(nowMs: number): boolean {
+    return this.#waitsSinceMs !== undefined && nowMs - this.#waitsSinceMs > STALL_MS
   }
 
   close(code: number, reason: string): void {
@@ -91,22 +104,19 @@ export class EventConnection {
   }
 
   async #begin(): Promise<void> {
-    try {
-      const { oldest, newest } = await this.#history.bounds()
-      const since = this.#since
-      const isGap = since !== undefined && (since > newest || since + 1 < oldest)
-      this.#seq = since === undefined ? newest : isGap ? oldest - 1 : since
-      this.#send(noticeText('hello', this.#seq, { version: this.#version, oldest, newest }))
-      if (isGap) this.#send(noticeText('replay_gap', this.#seq, { oldest }))
-      await this.#replay()
-    } catch {
-      this.close(CLOSE.tryAgainLater, 'the state cannot be had now, try again soon')
-    }
+    const { oldest, newest } = await this.#history.bounds()
+    const since = this.#since
+    const isGap = since !== undefined && (since > newest || since + 1 < oldest)
+    this.#seq = since === undefined ? newest : isGap ? oldest - 1 : since
+    this.#send(noticeText('hello', this.#seq, { version: this.#version, oldest, newest }))
+    if (isGap) this.#send(noticeText('replay_gap', this.#seq, { oldest }))
+    await this.#replay()
   }
 
   /** Reads on until nothing is left in the store that was not told; then whatever happens is told at once. */
   async #replay(): Promise<void> {
     while (this.#isOpen) {
+      await this.#drained()
       this.#wasTold = false
       const page = await this.#history.since(this.#seq, REPLAY_PAGE)
       if (page.length === 0 && !this.#wasTold) {
@@ -114,12 +124,27 @@ export class EventConnection {
         return
       }
       for (const event of page) {
-        this.#seq = event.seq
-        if (!this.#hears(event)) continue
-        const sent = this.#send(eventText(event))
-        if (this.#socket.bufferedAmount > REPLAY_BUFFER_BYTES) await sent
+        await this.#drained()
         if (!this.#isOpen) return
+        this.#seq = event.seq
+        if (this.#hears(event)) this.#send(eventText(event))
       }
+    }
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#isOpen && this.#socket.bufferedAmount > MAX_WAITING_BYTES) {
+      this.#waitsSinceMs ??= Date.now()
+      await this.#sent
+    }
+    this.#waitsSinceMs = undefined
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch {
+      this.close(CLOSE.tryAgainLater, 'the state cannot be had now, try again soon')
     }
   }
 
@@ -139,13 +164,7 @@ export class EventConnection {
     return false
   }
 
-  /** Resolves when it has left for the network, or never will. */
-  #send(text: string): Promise<void> {
-    if (!this.#isOpen) return Promise.resolve()
-    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-      this.close(CLOSE.tooSlow, 'too slow; resume with since')
-      return Promise.resolve()
-    }
-    return new Promise((resolve) => this.#socket.send(text, () => resolve()))
+  #send(text: string): void {
+    if (this.#isOpen) this.#sent = new Promise((resolve) => this.#socket.send(text, () => resolve()))
   }
 }

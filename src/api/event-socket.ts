@@ -146,7 +146,9 @@ export class EventSocket {
       const { socket, headers } = request
       const { host, origin } = headers
       const caller = await this.#options.access.identify({ socket, headers: { host, origin } }, token)
-      void peer.connection.prove(caller, token === undefined ? Number.POSITIVE_INFINITY : expiryMs(token))
+      const expiresAtMs = token === undefined ? Number.POSITIVE_INFINITY : expiryMs(token)
+      if (expiresAtMs <= Date.now()) throw new BadTokenError('it has expired')
+      void peer.connection.prove(caller, expiresAtMs)
     } catch (error) {
       if (error instanceof BadTokenError && token === undefined && isAtOpening) return // it has time to send one
       if (error instanceof ForbiddenError) peer.connection.close(CLOSE.forbidden, reasonText(error.message))
@@ -182,7 +184,10 @@ export class EventSocket {
     if (isPing) this.#pingedAtMs = nowMs
     for (const peer of this.#peers) {
       const { connection, socket } = peer
-      if (nowMs >= connection.expiresAtMs) connection.close(CLOSE.unauthorized, 'the token has expired')
+      if (connection.isStalled(nowMs)) {
+        this.#options.logger.info({}, 'an event socket is closed: nobody reads what is sent')
+        connection.close(CLOSE.tooSlow, 'too slow; resume with since')
+      } else if (nowMs >= connection.expiresAtMs) connection.close(CLOSE.unauthorized, 'the token has expired')
       else if (!connection.isProven && nowMs - peer.openedAtMs > PROOF_DEADLINE_MS) {
         connection.close(CLOSE.unauthorized, 'a token is needed: ?token=… or {"type":"auth","token":"…"}')
       }
