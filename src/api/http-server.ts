@@ -4,10 +4,11 @@ import type { Logger } from '../media/ports.ts'
 import type { Access } from './access.ts'
 import { answerError } from './error-answer.ts'
 import { MethodError, RouteMissingError } from './errors.ts'
+import type { EventSocket } from './event-socket.ts'
 import { type HealthSources, reportHealth } from './health.ts'
 import { ListenError } from './listen-error.ts'
 import type { Metrics } from './metrics.ts'
-import { methodsAt, mountApi } from './rest/router.ts'
+import { MOUNTS, methodsAt, mountApi } from './rest/router.ts'
 import type { ApiServices } from './rest/services.ts'
 
 /** Whole requests arrive within this, ms. */
@@ -29,6 +30,8 @@ export interface HttpServerOptions {
   readonly logger: Logger
   /** For /api and /api/webrtc. */
   readonly api?: ApiServices
+  /** For /api/events and /api/webrtc/events. */
+  readonly events?: EventSocket
 }
 
 /** GET /healthz, /readyz and /metrics, and the API. Lives once: `listen`, then `close`. */
@@ -59,7 +62,8 @@ export class HttpServer {
 
   /** @throws ListenError */
   async listen(): Promise<{ host: string; port: number }> {
-    const { host, port, api } = this.#options
+    const { host, port, api, events } = this.#options
+    events?.mount(this.#app, MOUNTS)
     if (api !== undefined) await mountApi(this.#app, api)
     try {
       await this.#app.listen({ host, port })
