@@ -4,8 +4,8 @@ export interface Anchor {
   readonly recordingMs: number
 }
 
-/** How long the arrival of frames is watched after each (re)start, ms: long enough for a frame to come without any delay. */
-const SETTLE_MS = 1000
+/** How long the arrival of frames is watched after each (re)start, ms: long enough for one to come with hardly any delay. */
+const SETTLE_MS = 3000
 /** Anchors that would move time by less say nothing, ms. */
 const NOISE_MS = 5
 /** Stretches that are kept: a clock that jumps with each frame must not fill the memory. */
@@ -25,7 +25,7 @@ interface Stretch {
  * How the own time of a recording, which its files have, lies on the common clock of all recordings of a room.
  *
  * A frame arrives late by what the network, the encoder, a polled socket or a GOP cache held it back, and never early. So
- * the mapping is taken from the frame that was held back least: over what was gathered at a (re)start and the second after
+ * the mapping is taken from the frame that was held back least: over what was gathered at a (re)start and three seconds after
  * it, the least of arrival less own time. The older frames of a burst from the GOP cache thereby do not count. It is not
  * earlier than the publisher itself, so that a file pushed faster than real time does not lie before its own beginning.
  *

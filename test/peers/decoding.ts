@@ -2,8 +2,8 @@ import { ffmpeg } from './ffmpeg.ts'
 
 /**
  * Decodes every frame of `path` and returns what ffmpeg complained about, empty when nothing. Frames go out at their own
- * times: on a grid of the frame rate, ffmpeg would complain about its own rounding of milliseconds.
+ * times, with `args` for reading: on a grid of the frame rate, ffmpeg would complain about its own rounding of milliseconds.
  */
-export function decodingFaults(path: string): Promise<string> {
-  return ffmpeg('-i', path, '-fps_mode', 'passthrough', '-enc_time_base', '1:1000', '-f', 'null', '-')
+export function decodingFaults(path: string, args: readonly string[] = []): Promise<string> {
+  return ffmpeg(...args, '-i', path, '-fps_mode', 'passthrough', '-enc_time_base', '1:1000', '-f', 'null', '-')
 }
