@@ -2,8 +2,8 @@ import type { Task, TaskAttempt, TaskState, TaskStore } from '../state/task-stor
 import { deliveredEventSchema, webhookQueue } from './webhook-lane.ts'
 import { WEBHOOK_TIMING } from './webhook-schedule.ts'
 
-/** Most deliveries that one replay looks at, per URL. */
-const MAX_REPLAYED = 100_000
+/** Deliveries to one URL that are looked at together: what a `TaskStore` lists at most. */
+const PAGE = 10_000
 
 /** How far a delivery has come. `dead`: given up, after a day or because the receiver said 410. */
 export const DELIVERY_STATES = ['waiting', 'running', 'delivered', 'dead'] as const
@@ -71,16 +71,30 @@ export class DeliveryLog {
     return isOurs && (await this.#requeue(deliveryId))
   }
 
-  /** Makes deliveries that have come to their end again, in the order in which things happened. Resolves to how many. */
+  /**
+   * Makes deliveries that have come to their end again, in the order in which things happened. Resolves to how many. Of more
+   * than 10,000 to one URL the newest go first where all of those that were given up are meant, else alone.
+   */
   async replayAll(query: ReplayQuery): Promise<number> {
-    const states: DeliveryState[] = query.onlyDead ? ['dead'] : ['dead', 'delivered']
     let count = 0
     for (const url of this.#urls) {
-      const found = await this.#listOf(url, { states, limit: MAX_REPLAYED })
-      for (const delivery of found.sort((a, b) => a.seq - b.seq)) {
-        if (Date.parse(delivery.created_at) < (query.sinceMs ?? 0)) continue
-        if (await this.#requeue(delivery.delivery_id)) count++
+      for (;;) {
+        const found = await this.#listOf(url, {
+          states: query.onlyDead ? ['dead'] : ['dead', 'delivered'],
+          limit: PAGE,
+        })
+        const replayed = await this.#replayThese(found, query.sinceMs ?? 0)
+        count += replayed
+        if (found.length < PAGE || replayed === 0 || !query.onlyDead) break
       }
+    }
+    return count
+  }
+
+  async #replayThese(deliveries: readonly Delivery[], sinceMs: number): Promise<number> {
+    let count = 0
+    for (const { delivery_id, created_at } of deliveries.toSorted((a, b) => a.seq - b.seq)) {
+      if (Date.parse(created_at) >= sinceMs && (await this.#requeue(delivery_id))) count++
     }
     return count
   }

@@ -72,7 +72,7 @@ export interface TaskStore {
   /** A task that has come to its end waits again, from now until `expiresAtMs`, after the others of its key. */
   requeue(id: string, options: { nowMs: number; expiresAtMs: number | null }): Promise<boolean>
   get(id: string): Promise<Task | undefined>
-  /** Newest first. */
+  /** Newest first; at most 10,000. */
   list(query: { queue: string; states?: readonly TaskState[]; key?: string; limit: number }): Promise<Task[]>
   counts(queue: string): Promise<TaskCounts>
   /** When the next task of `queue` can be claimed, ms since 1970; undefined when none waits. May be too early, never too late. */

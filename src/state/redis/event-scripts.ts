@@ -5,7 +5,8 @@ import { TASKS } from './task-scripts.ts'
 export const PRUNE_BATCH = 1000
 
 /**
- * Time, how many outboxes, queue and lifetime of each, then id, JSON, time and key of each event → number, JSON, number, …
+ * Time, how many outboxes, queue and lifetime of each, then id, JSON, time, key and, `1` or `0` for each outbox, whether it
+ * goes there, of each event → number, JSON, number, …
  *
  * `{prefix}events:seq` counts, `events:stream` holds the events under `{number}-0`, `events:ids` the number of each id.
  */
@@ -15,8 +16,8 @@ export const APPEND = new Script(
 local stream, ids = P .. 'events:stream', P .. 'events:ids'
 local now, outboxes = ARGV[2], tonumber(ARGV[3])
 local reply = {}
-for i = 4 + 2 * outboxes, #ARGV, 4 do
-  local id, text, time, key = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 4 + 2 * outboxes, #ARGV, 5 do
+  local id, text, time, key, goes = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local seq = redis.call('HGET', ids, id)
   if seq then
     local there = redis.call('XRANGE', stream, seq, seq)[1]
@@ -28,7 +29,9 @@ for i = 4 + 2 * outboxes, #ARGV, 4 do
     local stored = string.sub(text, 1, -2) .. ',"seq":' .. seq .. '}'
     for k = 0, outboxes - 1 do
       local queue, lifetime = ARGV[4 + 2 * k], ARGV[5 + 2 * k]
-      add_task(queue .. ':' .. id, queue, key, '0', stored, now, tonumber(now) + tonumber(lifetime), now)
+      if string.sub(goes, k + 1, k + 1) == '1' then
+        add_task(queue .. ':' .. id, queue, key, '0', stored, now, tonumber(now) + tonumber(lifetime), now)
+      end
     end
   end
   reply[#reply + 1] = seq

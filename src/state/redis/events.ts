@@ -38,7 +38,13 @@ export class RedisEvents implements EventStore {
       Date.now(),
       outboxes.length,
       ...outboxes.flatMap(({ queue, lifetimeMs }) => [queue, lifetimeMs]),
-      ...events.flatMap((event) => [event.id, writeEvent(event), eventTimeMs(event), deliveryKey(event)]),
+      ...events.flatMap((event) => [
+        event.id,
+        writeEvent(event),
+        eventTimeMs(event),
+        deliveryKey(event),
+        outboxes.map(({ leavesOut }) => (leavesOut?.includes(event.type) ? '0' : '1')).join(''),
+      ]),
     )
     return seqAndText(reply).map(([seq, text]) => parseEvent(seq, text))
   }

@@ -18,7 +18,7 @@ import {
   SETTLE,
 } from './task-scripts.ts'
 
-const MAX_PAGE = 1000
+const MAX_PAGE = 10_000
 
 /** Durable queues in Redis. */
 export class RedisTasks implements TaskStore {

@@ -7,8 +7,7 @@ import type { Row, SqliteConnection } from './connection.ts'
 
 /** Tasks that die of age in one call; the others do in the next. */
 const MAX_EXPIRING = 1000
-/** Dead deliveries are listed whole, so that they can be sent again in order. */
-const MAX_PAGE = 100_000
+const MAX_PAGE = 10_000
 
 const COLUMNS = TASK_FIELDS.join(', ')
 const UNFINISHED = "state IN ('waiting', 'running')"
@@ -171,7 +170,7 @@ export class SqliteTasks implements TaskStore {
   #end(row: Row, end: { state: TaskState; nowMs: number; log: string; result?: string; worker?: string }): void {
     const { state, nowMs, log, result = 'null', worker = null } = end
     this.#connection.change(END, state, nowMs, log, result, worker, text(row.id))
-    if (row.is_head === 1 && row.key !== null) this.#connection.change(PROMOTE, text(row.queue), text(row.key))
+    if (row.key !== null) this.#connection.change(PROMOTE, text(row.queue), text(row.key))
   }
 
   #place(): number {
