@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { type RedisPeer, startRedis } from '../peers/redis.ts'
+import { eventsConform } from '../state/events-conformance.ts'
+import { agreesWithModel } from '../state/model-conformance.ts'
 import { recordingsConform } from '../state/recordings-conformance.ts'
 import { StoreBench } from '../state/store-bench.ts'
+import { tasksConform } from '../state/tasks-conformance.ts'
 
 let redis: RedisPeer
 const benches: StoreBench[] = []
@@ -29,4 +32,7 @@ function fresh(): StoreBench {
 
 describe('RedisStateStore', () => {
   recordingsConform(fresh)
+  eventsConform(fresh)
+  tasksConform(fresh)
+  agreesWithModel(fresh)
 })

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, describe } from 'vitest'
 import { scratch } from '../peers/tapedeck.ts'
+import { eventsConform } from './events-conformance.ts'
+import { agreesWithModel } from './model-conformance.ts'
 import { recordingsConform } from './recordings-conformance.ts'
 import { StoreBench } from './store-bench.ts'
+import { tasksConform } from './tasks-conformance.ts'
 
 const directory = scratch('state')
 const benches: StoreBench[] = []
@@ -21,4 +24,7 @@ function fresh(): StoreBench {
 
 describe('SqliteStateStore', () => {
   recordingsConform(fresh)
+  eventsConform(fresh)
+  tasksConform(fresh)
+  agreesWithModel(fresh)
 })

@@ -255,11 +255,8 @@ return {count('waiting'), count('running'), count('dead')}`,
 export const NEXT_DUE = new Script(
   TASKS,
   `
-local first = redis.call('ZRANGE', of(ARGV[2], 'ready'), 0, 0)[1]
-local ready = first and field(first, 'ready_ms')
-local delayed = redis.call('ZRANGE', of(ARGV[2], 'delayed'), 0, 0, 'WITHSCORES')[2]
-if ready and delayed then return tonumber(ready) < tonumber(delayed) and ready or delayed end
-return ready or delayed or false`,
+if redis.call('ZCARD', of(ARGV[2], 'ready')) > 0 then return '0' end
+return redis.call('ZRANGE', of(ARGV[2], 'delayed'), 0, 0, 'WITHSCORES')[2] or false`,
 )
 
 /** Tasks forgotten in one step. */
