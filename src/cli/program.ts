@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
 import { inspectCommand } from './inspect-command.ts'
+import { jobsCommand } from './jobs-command.ts'
 import { exitCodeOf, reportProblem } from './problem.ts'
 import { recordCommand } from './record-command.ts'
 import { reindexCommand } from './reindex-command.ts'
@@ -8,6 +9,7 @@ import { repairCommand } from './repair-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { tokenCommand } from './token-command.ts'
 import { packageVersion } from './version.ts'
+import { workerCommand } from './worker-command.ts'
 
 /** Runs one command line. Resolves to the exit code; tells a person about everything that goes wrong. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -32,10 +34,12 @@ Examples:
   tapedeck inspect copy.mp4
 ${EXIT_CODES_HELP}`,
     )
-  for (const make of [serveCommand, recordCommand, repairCommand, reindexCommand, inspectCommand, tokenCommand]) {
-    program.addCommand(settle(make(done)))
-  }
-  settle(program)
+  const commands = [
+    ...[serveCommand, workerCommand, recordCommand, repairCommand, reindexCommand, inspectCommand],
+    ...[jobsCommand, tokenCommand],
+  ]
+  for (const make of commands) program.addCommand(make(done))
+  settle(program, '')
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode
@@ -46,12 +50,11 @@ ${EXIT_CODES_HELP}`,
   }
 }
 
-function settle(command: Command): Command {
-  return command
-    .exitOverride()
-    .showHelpAfterError(
-      `(${command.name() === 'tapedeck' ? '' : 'tapedeck '}${command.name()} --help says what there is)`,
-    )
+/** Mistakes in a command, and in those below it, are told by `main`. */
+function settle(command: Command, above: string): void {
+  const name = `${above}${command.name()}`
+  command.exitOverride().showHelpAfterError(`(${name} --help says what there is)`)
+  for (const each of command.commands) settle(each, `${name} `)
 }
 
 function showsCauses(args: readonly string[]): boolean {
