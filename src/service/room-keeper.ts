@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { LiveStream } from '../live/stream.ts'
+import type { Logger } from '../media/ports.ts'
+import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import type { RecordingObject } from '../state/recording-object.ts'
+import type { ActiveLimits } from '../state/store.ts'
+import { recordAutomatically } from './automatic-recordings.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { CatalogueRecord } from './catalogue-record.ts'
+import type { DiskForecast } from './disk-forecast.ts'
+import { UnknownRoomError } from './errors.ts'
+import type { ManifestStore } from './manifest.ts'
+import { MANIFEST_NAME, recordingDirectory } from './manifest-place.ts'
+import { newEntry } from './new-entry.ts'
+import type { PostProcessing } from './post-processing.ts'
+import type { RecorderCalls } from './recorder-calls.ts'
+import type { RecordingPlan } from './recording-plan.ts'
+import { RoomRecording } from './room-recording.ts'
+import { type RoomLimits, RoomUpkeep, UPKEEP_EVERY_MS } from './room-upkeep.ts'
+import type { AutomaticSettings } from './service-options.ts'
+
+/** What a keeper works with. */
+export interface RoomKeeperOptions {
+  readonly catalogue: Catalogue
+  readonly manifests: ManifestStore
+  readonly calls: RecorderCalls
+  readonly processing: PostProcessing
+  readonly forecast: DiskForecast
+  readonly node: string
+  readonly logger: Logger
+  readonly limits: ActiveLimits
+  /** Undefined when only what is asked for is recorded. */
+  readonly automatic: AutomaticSettings | undefined
+  streamsOf(roomId: string): readonly LiveStream[]
+  /** It is in the catalogue now. */
+  onBegun(record: CatalogueRecord): void
+  /** It failed, or there was nothing to keep. */
+  onEnded(record: CatalogueRecord): void
+}
+
+interface AtWork {
+  readonly room: RoomRecording
+  readonly upkeep: RoomUpkeep
+}
+
+/** The recordings of rooms for which frames are taken or files finished: begins them, looks after them, concludes them. */
+export class RoomKeeper {
+  readonly #options: RoomKeeperOptions
+  readonly #rooms = new Map<string, AtWork>()
+  readonly #concluding = new Set<Promise<void>>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(options: RoomKeeperOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#tick(), UPKEEP_EVERY_MS).unref()
+  }
+
+  get rooms(): RoomRecording[] {
+    return [...this.#rooms.values()].map(({ room }) => room)
+  }
+  /** What all of them write now, bits per second. */
+  get writeRateBps(): number {
+    let rate = 0
+    for (const { room } of this.#rooms.values()) rate += room.figures.bitrateBps
+    return rate
+  }
+
+  find(id: string): RoomRecording | undefined {
+    return this.#rooms.get(id)?.room
+  }
+
+  /**
+   * Begins a recording that was asked for: in the catalogue first, then on disk, then frames are taken.
+   * @throws UnknownRoomError, DiskForecastError, RecordingLimitError, StorageError
+   */
+  async begin(plan: RecordingPlan): Promise<CatalogueEntry> {
+    const { catalogue, manifests, forecast, limits, streamsOf } = this.#options
+    const streams = streamsOf(plan.roomId)
+    if (streams.length === 0 && plan.participants === undefined) throw new UnknownRoomError(plan.roomId)
+    const entry = this.#entryOf(plan)
+    const { recording_id: id } = entry.recording
+    forecast.admit(id, rateOf(streams, plan.participants))
+    try {
+      const record = await catalogue.admit(entry, limits)
+      await manifests.write(entry)
+      const room = this.#roomOf(record, plan)
+      this.#add(room, plan)
+      this.#options.onBegun(record)
+      room.begin()
+      return room.live()
+    } catch (error) {
+      forecast.settled(id)
+      if (catalogue.find(id) !== undefined) catalogue.withdraw(id)
+      throw error
+    }
+  }
+
+  /** Somebody publishes. */
+  joined(stream: LiveStream): void {
+    for (const { room } of this.#rooms.values()) {
+      const { recording, automatic } = room.record.entry
+      if (!automatic && recording.room_id === stream.address.room) room.joined(stream)
+    }
+    const { automatic, ...options } = this.#options
+    if (automatic === undefined || stream.ended !== undefined) return
+    const room = recordAutomatically(stream, {
+      ...options,
+      ...automatic,
+      recordDir: this.#options.manifests.recordDir,
+      onBegun: (record) => this.#options.onBegun(record),
+      onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
+    })
+    this.#add(room, undefined)
+    room.begin()
+  }
+
+  /** Nobody need look after it any more. */
+  remove(id: string): void {
+    this.#rooms.get(id)?.upkeep.close()
+    this.#rooms.delete(id)
+    this.#options.forecast.settled(id)
+  }
+
+  /** Takes no further frame; resolves when the files are final and what comes after is under way. */
+  async close(): Promise<void> {
+    const rooms = this.rooms
+    for (const room of rooms) if (room.isOpen) room.stop('shutdown')
+    await Promise.all(rooms.map(({ filesFinal }) => filesFinal))
+    while (this.#concluding.size > 0) await Promise.all(this.#concluding)
+    clearInterval(this.#timer)
+  }
+
+  #add(room: RoomRecording, limits: RoomLimits | undefined): void {
+    this.#rooms.set(room.record.id, { room, upkeep: new RoomUpkeep(room, limits, performance.now()) })
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    const { forecast } = this.#options
+    for (const { room, upkeep } of this.#rooms.values()) {
+      upkeep.tick(nowMs)
+      if (room.figures.bitrateBps > 0) forecast.settled(room.record.id)
+    }
+    forecast.check()
+  }
+
+  #entryOf(plan: RecordingPlan): CatalogueEntry {
+    const id = randomUUID()
+    const createdAtMs = Date.now()
+    const directory = recordingDirectory(this.#options.manifests.recordDir, plan.roomId, createdAtMs, id)
+    const { node } = this.#options
+    return newEntry({ ...plan, id, node, createdAtMs, automatic: false, manifestPath: join(directory, MANIFEST_NAME) })
+  }
+
+  #roomOf(record: CatalogueRecord, plan: RecordingPlan): RoomRecording {
+    const { calls, logger, manifests, streamsOf } = this.#options
+    const { partDurationMs, partSizeBytes } = plan
+    return new RoomRecording({
+      record,
+      calls,
+      logger,
+      recordDir: manifests.recordDir,
+      participants: plan.participants,
+      recordOptions: {
+        directory: dirname(record.entry.manifest_path ?? manifests.recordDir),
+        format: plan.format,
+        reconnectWindowMs: plan.reconnectWindowMs,
+        zeroAtMs: performance.now(),
+        ...(partDurationMs === undefined ? {} : { partDurationMs }),
+        ...(partSizeBytes === undefined ? {} : { partSizeBytes }),
+      },
+      streams: () => streamsOf(plan.roomId),
+      onFilesFinal: (room, outcome) => this.#conclude(room, outcome),
+    })
+  }
+
+  #conclude(room: RoomRecording, outcome: { kept: boolean; patch: Partial<RecordingObject> }): void {
+    const { record } = room
+    const work = this.#finish(record, outcome)
+      .catch((error: unknown) => {
+        this.#options.logger.error(
+          { err: error, recording: record.id },
+          'recording cannot be concluded; the next start does it',
+        )
+      })
+      .finally(() => {
+        this.#concluding.delete(work)
+        this.remove(record.id)
+      })
+    this.#concluding.add(work)
+  }
+
+  async #finish(record: CatalogueRecord, { kept, patch }: { kept: boolean; patch: Partial<RecordingObject> }) {
+    const { processing, manifests, onEnded } = this.#options
+    if (kept) {
+      await processing.begin(record, patch)
+      return
+    }
+    record.move('failed', { recording: patch })
+    const { entry } = record
+    if (record.isKept && entry.manifest_path !== null) {
+      await record.written()
+      await manifests.remove(entry) // there is nothing that it could say of
+      record.change({ manifest_path: null })
+    }
+    onEnded(record)
+  }
+}
+
+/** What is to be expected of those who are there, bits per second; undefined when nobody is. */
+function rateOf(streams: readonly LiveStream[], participants: readonly string[] | undefined): number | undefined {
+  const rate = streams
+    .filter(({ address }) => participants?.includes(address.participant) ?? true)
+    .reduce((sum, stream) => sum + stream.stats.snapshot().bitrateBps, 0)
+  return rate > 0 ? rate : undefined
+}
