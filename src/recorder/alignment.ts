@@ -6,6 +6,12 @@ export interface Anchor {
 
 /** How long the arrival of frames is watched after each (re)start, ms: long enough for one to come with hardly any delay. */
 const SETTLE_MS = 3000
+/** From one look at the drift of the source's clock to the next, ms. */
+const PROBE_INTERVAL_MS = 60_000
+/** What is believed of a clock's drift: more is a network that has become slower or faster. Quartz is good for 100 ppm. */
+const MAX_DRIFT = 0.0002
+/** Drift that is worth an anchor, ms. */
+const DRIFT_MS = 20
 /** Anchors that would move time by less say nothing, ms. */
 const NOISE_MS = 5
 /** Stretches that are kept: a clock that jumps with each frame must not fill the memory. */
@@ -30,12 +36,18 @@ interface Stretch {
  * earlier than the publisher itself, so that a file pushed faster than real time does not lie before its own beginning.
  *
  * Own time and wall clock run apart where a pause is closed up or a clock that jumped is healed; after a return they are
- * measured anew. Each is a stretch of its own, and an anchor in the files.
+ * measured anew. Each is a stretch of its own, and an anchor in the files. So is the drift of the source's clock: the same
+ * measurement is made again every minute, and followed as far as a clock can drift.
  */
 export class Alignment {
   readonly #stretches: Stretch[] = []
   readonly #zeroAtMs: number | undefined
   #settlesAtMs = 0
+  /** While drift is measured: the least of arrival less own time, ms. */
+  #probeLeastMs: number | undefined
+  #probedAtMs = 0
+  /** What own time 0 was by the last measurement, ms of the wall clock. */
+  #driftedMs = 0
   /** Frames are of interest to `observe`. */
   isSettling = false
 
@@ -52,21 +64,30 @@ export class Alignment {
     const ownMs = fromUs / 1000
     const last = this.#stretches.at(-1)
     const floor = floorMs === undefined ? (last?.leastMs ?? Number.NEGATIVE_INFINITY) : floorMs - ownMs
-    if (this.#stretches.length >= MAX_STRETCHES) this.#stretches.pop()
-    this.#stretches.push({ fromUs, leastMs: Math.max(atMs - ownMs, floor), floorMs: floor })
-    this.#settlesAtMs = nowMs + SETTLE_MS
-    this.isSettling = true
+    this.#add({ fromUs, leastMs: Math.max(atMs - ownMs, floor), floorMs: floor })
+    this.#probeLeastMs = undefined
+    this.#settle(nowMs)
+  }
+
+  /** Media is flowing: now and then it is time to measure again. */
+  touch(nowMs: number): void {
+    if (this.isSettling || nowMs - this.#probedAtMs < PROBE_INTERVAL_MS) return
+    this.#probeLeastMs = Number.POSITIVE_INFINITY
+    this.#settle(nowMs)
   }
 
   /** A frame at `us` of own time is here. */
   observe(us: number, nowMs: number): void {
     const stretch = this.#stretches.at(-1)
-    if (nowMs > this.#settlesAtMs || stretch === undefined) {
+    if (stretch === undefined) return
+    if (nowMs > this.#settlesAtMs) {
       this.isSettling = false
-      return
-    }
-    const leastMs = Math.max(nowMs - us / 1000, stretch.floorMs)
-    if (leastMs < stretch.leastMs) stretch.leastMs = leastMs
+      if (this.#probeLeastMs === undefined) this.#driftedMs = stretch.leastMs
+      else this.#drift(stretch, us, this.#probeLeastMs, nowMs)
+      this.#probedAtMs = nowMs
+    } else if (this.#probeLeastMs === undefined) {
+      stretch.leastMs = Math.min(stretch.leastMs, Math.max(nowMs - us / 1000, stretch.floorMs))
+    } else this.#probeLeastMs = Math.min(this.#probeLeastMs, nowMs - us / 1000)
   }
 
   /** The own time, µs, that the monotonic wall clock `atMs` is by the present stretch. */
@@ -93,6 +114,23 @@ export class Alignment {
       anchors.push({ fileMs, recordingMs: round(stretch.fromUs / 1000 + nextMs) })
     }
     return anchors
+  }
+
+  #settle(nowMs: number): void {
+    this.#settlesAtMs = nowMs + SETTLE_MS
+    this.isSettling = true
+  }
+
+  #drift(stretch: Stretch, us: number, leastMs: number, nowMs: number): void {
+    const boundMs = (nowMs - this.#probedAtMs) * MAX_DRIFT
+    this.#driftedMs += Math.max(-boundMs, Math.min(boundMs, leastMs - this.#driftedMs))
+    if (Math.abs(this.#driftedMs - stretch.leastMs) < DRIFT_MS) return
+    this.#add({ fromUs: us, leastMs: this.#driftedMs, floorMs: Number.NEGATIVE_INFINITY })
+  }
+
+  #add(stretch: Stretch): void {
+    if (this.#stretches.length >= MAX_STRETCHES) this.#stretches.pop()
+    this.#stretches.push(stretch)
   }
 
   #skewMs(stretch: Stretch | undefined): number {

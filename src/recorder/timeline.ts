@@ -126,6 +126,7 @@ export class Timeline {
     if (!this.#placedSinceTouch) return
     this.#placedSinceTouch = false
     this.#touchedAtMs = this.#now()
+    this.alignment.touch(this.#touchedAtMs)
   }
 
   /** The next keyframe follows what was recorded last, whatever time has passed. */
@@ -139,7 +140,6 @@ export class Timeline {
     if (!this.#hasBegun) return
     const nowMs = this.#now()
     this.alignment.begin(this.frontUs, nowMs, nowMs)
-    this.alignment.isSettling = false
   }
 
   /** Nothing is placed before the next keyframe; the time until there remains as a gap. */
