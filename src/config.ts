@@ -1,7 +1,7 @@
 export { ConfigError, type ConfigIssue } from './config/error.ts'
 export { issuerKeys } from './config/issuer-keys.ts'
 export { allOptions, environmentName, kebab, type Option } from './config/options.ts'
-export { auditPath, signingSecret, statePath } from './config/places.ts'
+export { auditPath, signingSecret, statePath, webhookSecret } from './config/places.ts'
 export { readSettings, serverSettings } from './config/read.ts'
 export { recorderSettings } from './config/recorder-settings.ts'
 export type { ServerOptions, SettingName, Settings } from './config/settings-schema.ts'

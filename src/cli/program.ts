@@ -9,6 +9,7 @@ import { repairCommand } from './repair-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { tokenCommand } from './token-command.ts'
 import { packageVersion } from './version.ts'
+import { webhooksCommand } from './webhooks-command.ts'
 import { workerCommand } from './worker-command.ts'
 
 /** Runs one command line. Resolves to the exit code; tells a person about everything that goes wrong. */
@@ -36,7 +37,7 @@ ${EXIT_CODES_HELP}`,
     )
   const commands = [
     ...[serveCommand, workerCommand, recordCommand, repairCommand, reindexCommand, inspectCommand],
-    ...[jobsCommand, tokenCommand],
+    ...[jobsCommand, webhooksCommand, tokenCommand],
   ]
   for (const make of commands) program.addCommand(make(done))
   settle(program, '')

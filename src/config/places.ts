@@ -17,3 +17,9 @@ export function signingSecret(settings: Pick<Settings, 'dataDir' | 'jwtSecretFil
   if (settings.jwtSecretFile !== undefined) return readSecret(settings.jwtSecretFile)
   return readOrMakeSecret(join(settings.dataDir, 'secret'))
 }
+
+/** The secret that signs webhooks; made where there is none and none was named. @throws SecretError */
+export function webhookSecret(settings: Pick<Settings, 'dataDir' | 'webhookSecretFile'>): Uint8Array {
+  if (settings.webhookSecretFile !== undefined) return readSecret(settings.webhookSecretFile)
+  return readOrMakeSecret(join(settings.dataDir, 'webhook-secret'))
+}
