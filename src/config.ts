@@ -1,3 +1,4 @@
+export { controlSettings } from './config/control-settings.ts'
 export { ConfigError, type ConfigIssue } from './config/error.ts'
 export { issuerKeys } from './config/issuer-keys.ts'
 export { allOptions, environmentName, kebab, type Option } from './config/options.ts'

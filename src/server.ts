@@ -1,14 +1,16 @@
-import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Access } from './api/access.ts'
 import { DiskProbe } from './api/disk-probe.ts'
+import { EventSocket } from './api/event-socket.ts'
 import type { HealthSources, ServerPhase } from './api/health.ts'
 import { HttpServer } from './api/http-server.ts'
 import { ListenError } from './api/listen-error.ts'
 import { Metrics } from './api/metrics.ts'
 import { TokenKeeper } from './api/token.ts'
+import { packageVersion } from './cli/version.ts'
 import {
   auditPath,
+  controlSettings,
   type Endpoint,
   issuerKeys,
   readTlsFiles,
@@ -16,8 +18,14 @@ import {
   type Settings,
   signingSecret,
   statePath,
+  webhookSecret,
 } from './config.ts'
+import { EventLog } from './events/event-log.ts'
+import { WebhookDispatcher } from './events/webhook-dispatcher.ts'
 import { RtmpAdmission } from './ingest/rtmp/admission.ts'
+import { Ffmpeg } from './jobs/ffmpeg-on-demand.ts'
+import type { JobQueue } from './jobs/job.ts'
+import { openJobQueue } from './jobs/queue.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
 import type { Logger } from './media/ports.ts'
@@ -27,7 +35,11 @@ import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
 import type { RtmpHandlers } from './rtmp/handlers.ts'
 import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
+import { RecordingService } from './service/recording-service.ts'
+import { nodeIdentity } from './state/node-identity.ts'
+import { openStateStore } from './state/open-store.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'
+import type { StateStore } from './state/store.ts'
 import { DiskStorage } from './storage/disk.ts'
 
 /** What is left of the deadline for connections to end politely, ms. */
@@ -49,6 +61,16 @@ export interface StopReport {
   readonly unfinished: number
 }
 
+/** What is made when the server starts: opening the state takes time. */
+interface Works {
+  readonly store: StateStore
+  readonly webhooks: WebhookDispatcher | undefined
+  readonly events: EventLog
+  readonly jobs: JobQueue
+  readonly service: RecordingService
+  readonly http: HttpServer | undefined
+}
+
 interface Listening {
   readonly name: 'rtmp' | 'rtmps'
   readonly endpoint: Endpoint
@@ -57,10 +79,10 @@ interface Listening {
 }
 
 /**
- * A whole tapedeck: RTMP in and out, recordings, HTTP. `new` → `start` → `stop`; lives once.
+ * A whole tapedeck: RTMP in and out, recordings under control, HTTP. `new` → `start` → `stop`; lives once.
  *
  * Closing goes downwards: listeners stop accepting, publishers and their streams end, recordings finish their files within
- * the deadline, then HTTP, the audit log and the journal close.
+ * the deadline, then jobs, events, HTTP, the state, the audit log and the journal close.
  */
 export class TapedeckServer {
   readonly settings: Settings
@@ -70,8 +92,11 @@ export class TapedeckServer {
   readonly #journal: SqliteJournal
   readonly #audit: AuditLog
   readonly #listening: Listening[] = []
+  readonly #storage: DiskStorage
+  readonly #access: Access
+  readonly #secret: Uint8Array
   readonly #metrics: Metrics
-  readonly #http: HttpServer | undefined
+  #works: Works | undefined
   #statsTimer: NodeJS.Timeout | undefined
   #phase: ServerPhase = 'starting'
   #started = false
@@ -85,41 +110,45 @@ export class TapedeckServer {
     this.settings = settings
     this.#logger = logger
     const tls = readTlsFiles(settings)
-    const access = new Access(settings, new TokenKeeper(signingSecret(settings), issuerKeys(settings)))
+    this.#secret = signingSecret(settings)
+    this.#access = new Access(settings, new TokenKeeper(this.#secret, issuerKeys(settings)))
     this.#journal = new SqliteJournal(statePath(settings))
     this.#audit = new AuditLog(auditPath(settings), logger)
-    const storage = new DiskStorage({ fsync: settings.fsync, fsyncIntervalMs: settings.fsyncInterval })
+    this.#storage = new DiskStorage({ fsync: settings.fsync, fsyncIntervalMs: settings.fsyncInterval })
     this.hub = new Hub({ takeover: settings.takeover, maxStreams: settings.maxStreams }, logger)
     this.recorder = new Recorder({
       hub: this.hub,
-      storage,
+      storage: this.#storage,
       journal: this.#journal,
       audit: this.#audit,
-      config: recorderSettings(settings),
+      config: { ...recorderSettings(settings), recordAll: false }, // the service does it
       logger,
     })
-    const handlers = rtmpHandlers(this.hub, access, logger)
+    const handlers = rtmpHandlers(this.hub, this.#access, logger)
     this.#addListener('rtmp', settings.rtmp === 'off' ? undefined : settings.rtmp, handlers)
     this.#addListener('rtmps', settings.rtmps, handlers, tls)
-    const probe = new DiskProbe(storage, resolve(settings.recordDir))
-    this.#metrics = this.#makeMetrics(() => storage.freeBytes(resolve(settings.recordDir)).catch(() => undefined))
-    if (settings.http !== 'off') {
-      const health = this.#health(probe)
-      this.#http = new HttpServer({ ...settings.http, access, health, metrics: this.#metrics, logger })
-    }
+    this.#metrics = this.#makeMetrics(() => this.#storage.freeBytes(this.recorder.directory).catch(() => undefined))
+  }
+
+  /** Recordings under control. @throws MisuseError before `start` */
+  get control(): RecordingService {
+    if (this.#works === undefined) throw new MisuseError('the server has not been started')
+    return this.#works.service
   }
 
   /**
    * Begins to listen and to record, and in the background to mend what an earlier run left.
-   * @throws ListenError when an address cannot be had; everything is closed again then
+   * @throws ListenError when an address cannot be had, StateError when the state cannot; everything is closed again then
    */
   async start(): Promise<ServerAddresses> {
     if (this.#started) throw new MisuseError('a server starts once; make a new one')
     this.#started = true
     const addresses: { rtmp?: Endpoint; rtmps?: Endpoint; http?: Endpoint } = {}
     try {
-      if (this.#http !== undefined) addresses.http = await this.#http.listen()
+      const works = await this.#open()
+      if (works.http !== undefined) addresses.http = await works.http.listen()
       await this.recorder.start()
+      works.service.open()
       for (const listening of this.#listening) {
         addresses[listening.name] = await listen(listening)
         listening.up = true
@@ -150,18 +179,125 @@ export class TapedeckServer {
       return listening.listener.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
     })
     this.hub.close()
-    await this.#attempt('listeners', Promise.all(closing))
-    const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()))
-    await this.#attempt('http', this.#http?.close())
+    const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()), closing)
+    await this.#closeWorks()
     this.#metrics.close()
     await this.#attempt('audit log', this.#audit.close())
     this.#journal.close()
     return { unfinished }
   }
 
-  async #finishRecordings(deadlineMs: number): Promise<number> {
-    await this.#attempt('recorder', this.recorder.stop({ deadlineMs }))
+  async #finishRecordings(deadlineMs: number, closing: readonly Promise<void>[]): Promise<number> {
+    const endsAtMs = performance.now() + deadlineMs
+    const finishing = this.#works?.service.close({ deadlineMs })
+    await this.#attempt('listeners', Promise.all(closing))
+    const leftMs = Math.max(0, endsAtMs - performance.now())
+    await Promise.all([
+      this.#attempt('recorder', this.recorder.stop({ deadlineMs: leftMs })),
+      this.#attempt('recordings', finishing),
+    ])
     return this.#journal.list().filter((entry) => entry.pid === process.pid).length
+  }
+
+  async #open(): Promise<Works> {
+    const { settings, recorder } = this
+    const logger = this.#logger
+    const store = await openStateStore({
+      dataDir: settings.dataDir,
+      redisUrl: settings.redis,
+      prefix: settings.redisPrefix,
+      stateTtlMs: settings.redisStateTtl,
+      indexTtlMs: settings.redisIndexTtl,
+      logger,
+    })
+    const node = nodeIdentity(settings.dataDir, settings.nodeName)
+    const webhooks = this.#makeWebhooks(store)
+    const events = new EventLog({ store, logger, outboxes: webhooks?.outboxes ?? [] })
+    const place = { store, redisUrl: settings.redis, prefix: settings.redisPrefix, node, logger }
+    const jobs = await openJobQueue(place)
+    const ffmpeg = new Ffmpeg({ recordDir: recorder.directory, ffmpegPath: settings.ffmpeg, logger })
+    const service = new RecordingService({
+      hub: this.hub,
+      recorder,
+      storage: this.#storage,
+      journal: this.#journal,
+      store,
+      jobs,
+      sink: events,
+      audit: this.#audit,
+      logger,
+      node,
+      settings: controlSettings(settings),
+      jobProblem: async () => (settings.jobConcurrency === 0 ? undefined : ffmpeg.problem()), // 0: others do them
+    })
+    this.#works = {
+      store,
+      webhooks,
+      events,
+      jobs,
+      service,
+      http: this.#makeHttp({ store, events, jobs, service, node }),
+    }
+    store.listen(({ isReachable, problem }) => {
+      const fields = {
+        type: isReachable ? 'state_back' : 'state_away',
+        roomId: null,
+        recordingId: null,
+        userId: null,
+      } as const
+      events.emit({ ...fields, data: { store: store.kind, problem: problem ?? null } })
+    })
+    events.start()
+    webhooks?.start()
+    if (settings.jobConcurrency > 0) jobs.work(ffmpeg.handler, { concurrency: settings.jobConcurrency })
+    return this.#works
+  }
+
+  async #closeWorks(): Promise<void> {
+    const { jobs, events, webhooks, http, store } = this.#works ?? {}
+    await this.#attempt('jobs', jobs?.close())
+    await this.#attempt('events', events?.close())
+    await this.#attempt('webhooks', webhooks?.close())
+    await this.#attempt('http', http?.close())
+    await this.#attempt('state', store?.close())
+  }
+
+  #makeWebhooks(store: StateStore): WebhookDispatcher | undefined {
+    const { settings } = this
+    const urls = settings.webhookUrl ?? []
+    if (urls.length === 0) return undefined
+    const { webhookAllowPrivate: allowPrivate } = settings
+    return new WebhookDispatcher({ store, urls, secret: webhookSecret(settings), allowPrivate, logger: this.#logger })
+  }
+
+  #makeHttp(of: Pick<Works, 'store' | 'events' | 'jobs' | 'service'> & { node: string }): HttpServer | undefined {
+    const { settings } = this
+    const logger = this.#logger
+    if (settings.http === 'off') return undefined
+    const { store, jobs, service, node } = of
+    const access = this.#access
+    const version = packageVersion()
+    const { maxRequestRate, publicUrl } = settings
+    return new HttpServer({
+      ...settings.http,
+      access,
+      logger,
+      metrics: this.#metrics,
+      health: this.#health(new DiskProbe(this.#storage, this.recorder.directory), store),
+      api: {
+        control: service,
+        jobs,
+        access,
+        state: store,
+        logger,
+        secret: this.#secret,
+        version,
+        node,
+        publicUrl: publicUrl?.replace(/\/+$/, ''),
+        maxRequestRate,
+      },
+      events: new EventSocket({ log: of.events, access, logger, version }),
+    })
   }
 
   async #attempt(what: string, work: Promise<unknown> | undefined): Promise<void> {
@@ -210,8 +346,9 @@ export class TapedeckServer {
     return metrics
   }
 
-  #health(probe: DiskProbe): HealthSources {
+  #health(probe: DiskProbe, store: StateStore): HealthSources {
     return {
+      isStateAway: () => !store.health.isReachable,
       phase: () => this.#phase,
       listeners: () => Object.fromEntries(this.#listening.map(({ name, up }) => [name, up])),
       disk: async () => (this.settings.recordAll ? probe.check() : undefined),

@@ -8,6 +8,8 @@ export interface HealthSources {
   phase(): ServerPhase
   /** By name (`rtmp`, `rtmps`): whether it takes connections. */
   listeners(): Readonly<Record<string, boolean>>
+  /** What is kept in the state store cannot be had now. */
+  isStateAway(): boolean
   /** Undefined when nothing is to be recorded. */
   disk(): Promise<DiskState | undefined>
   /** Recording stops below this, bytes. */
@@ -28,6 +30,7 @@ export interface HealthReport {
   readonly uptimeSeconds: number
   readonly listeners: Readonly<Record<string, boolean>>
   readonly recording: 'ok' | 'off' | 'disk-full' | 'not-writable'
+  readonly state: 'ok' | 'away'
   readonly freeBytes: number | null
   readonly recoveryPending: number
   readonly streams: number
@@ -41,12 +44,15 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
   const phase = sources.phase()
   const recording = recordingState(disk, sources.minFreeBytes)
   const listening = phase === 'running' && Object.values(listeners).every((up) => up)
+  const state = sources.isStateAway() ? 'away' : 'ok'
+  const isWhole = state === 'ok' && (recording === 'ok' || recording === 'off')
   return {
-    status: !listening ? 'failing' : recording === 'ok' || recording === 'off' ? 'ok' : 'degraded',
+    status: !listening ? 'failing' : isWhole ? 'ok' : 'degraded',
     phase,
     uptimeSeconds: Math.floor(process.uptime()),
     listeners,
     recording,
+    state,
     freeBytes: disk?.freeBytes ?? null,
     recoveryPending: sources.recoveryPending(),
     streams: sources.streams(),

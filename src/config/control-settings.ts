@@ -1,0 +1,32 @@
+import { automaticQuality } from '../service/quality.ts'
+import type { ServiceSettings } from '../service/service-options.ts'
+import type { Settings } from './settings-schema.ts'
+
+const MB = 1_000_000
+
+/** The share of recordings under control in a server's settings. */
+export function controlSettings(settings: Settings): ServiceSettings {
+  const { recordAll, recordFormat, recordQuality, keepSource } = settings
+  return {
+    automatic: recordAll ? { format: recordFormat, quality: automaticQuality(recordQuality), keepSource } : undefined,
+    defaults: {
+      maxDurationMs: settings.maxRecordingDuration,
+      maxSizeBytes: inBytes(settings.maxRecordingSizeMb),
+      reconnectWindowMs: settings.reconnectWindow,
+      keepSource,
+      thumbnails: settings.thumbnails,
+    },
+    limits: { total: settings.maxRecordings, perUser: settings.maxRecordingsPerUser },
+    retention: {
+      forMs: settings.retainFor,
+      totalBytes: inBytes(settings.retainTotalMb),
+      freeBytes: inBytes(settings.retainFreeMb),
+    },
+    minFreeBytes: settings.recordMinFreeMb * MB,
+    reserveMs: settings.recordReserve,
+  }
+}
+
+function inBytes(mb: number | undefined): number | undefined {
+  return mb === undefined ? undefined : mb * MB
+}
