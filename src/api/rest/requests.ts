@@ -39,17 +39,22 @@ export const noQuery = z.strictObject({})
 /** For routes that take no body. */
 export const noBody = z.strictObject({}).optional()
 
-const format = z.enum(RECORDING_FORMATS)
-const quality = z.string().min(1).max(64).describe('source, low, medium, high, ultra, source*75%, or 2500k')
+const format = z.enum(RECORDING_FORMATS).optional().describe('auto: what holds it as it is sent')
+const quality = z
+  .string()
+  .min(1)
+  .max(64)
+  .optional()
+  .describe('source (the default), low, medium, high, ultra, source*75%, or 2500k')
 
 /** How a recording is asked for in the query; counts before the body. */
-export const startQuery = z.strictObject({ recording_format: format.optional(), quality: quality.optional() })
+export const startQuery = z.strictObject({ recording_format: format, quality })
 
 /** How a recording is asked for in the body. */
 export const startBody = z
   .strictObject({
-    recording_format: format.optional(),
-    quality: quality.optional(),
+    recording_format: format,
+    quality,
     participants: z.array(participantId).min(1).max(MAX_PARTICIPANTS).optional().describe('Only these; all by default'),
     metadata: z
       .record(z.string().max(255), z.unknown())
@@ -68,6 +73,7 @@ export const startBody = z
     thumbnails: z.boolean().optional(),
     user_id: z.string().min(1).max(255).optional().describe('Whose recording it is; for operators and admins'),
   })
+  .meta({ example: { metadata: { title: 'Standup' } } })
   .optional()
 
 const pageQuery = {
