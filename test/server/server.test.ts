@@ -103,7 +103,7 @@ describe('TapedeckServer', () => {
 
   it('refuses settings by name', () => {
     expect(() => serverSettings({ recordFormat: 'mp3' as never })).toThrow(
-      'recordFormat: "mp3" cannot be used; mp4, flv',
+      'recordFormat: "mp3" cannot be used; auto, mp4',
     )
     expect(() => serverSettings({ recrodDir: 'x' } as never)).toThrow('is "recordDir" meant?')
     expect(() => make({ rtmps: '127.0.0.1:0', tlsCert: 'none', tlsKey: 'none' })).toThrow(
