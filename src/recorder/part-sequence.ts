@@ -7,6 +7,7 @@ import type { Lane } from './lane.ts'
 import { LaneSet } from './lane-set.ts'
 import type { Part } from './part.ts'
 import { createPart } from './part-creation.ts'
+import { PlaceWatch } from './place-watch.ts'
 import { type PartReason, Segmenter } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
 import { US_PER_S } from './track-clock.ts'
@@ -15,8 +16,6 @@ import { US_PER_S } from './track-clock.ts'
 const HIGH_WATER_BYTES = 8 * 1024 * 1024
 /** How long a part may wait for tracks that have not gone over to the next one, ms. */
 const CLOSING_WAIT_MS = 5000
-/** How often it is looked whether the file is still in its place, ms. */
-const WATCH_INTERVAL_MS = 2000
 
 /** Which recording the parts belong to. */
 export interface PartSequenceOptions {
@@ -62,14 +61,13 @@ export class PartSequence {
   readonly #options: PartSequenceOptions
   readonly #owner: PartSequenceOwner
   readonly #segmenter: Segmenter
+  readonly #watch = new PlaceWatch(HIGH_WATER_BYTES / 2, (part) => this.#lost(part))
   readonly #pendingWork = new Set<Promise<void>>()
   #part: Part | undefined
   #closing: Closing | undefined
   #opening = false
   #nextReason: PartReason = 'start'
   #released = 0
-  #watching = false
-  #watchedAtMs = 0
   readonly lanes: LaneSet
   readonly parts: Part[] = []
   /** Frames that no part could take: video that had lost its keyframe. */
@@ -140,7 +138,7 @@ export class PartSequence {
     const part = this.#part
     if (part === undefined) return
     this.lanes.chooseLead(part)
-    this.#watchPlace(part, nowMs)
+    this.#watch.tick(part, nowMs)
     if (part.warnedOverdue || !this.#segmenter.isOverdue(part, front)) return
     part.warnedOverdue = true
     const { logger } = this.#services
@@ -150,23 +148,13 @@ export class PartSequence {
     )
   }
 
-  /** Whether the file is still where it was made: people delete, rename, unmount. */
-  #watchPlace(part: Part, nowMs: number): void {
-    if (this.#watching || part.gone || nowMs - this.#watchedAtMs < WATCH_INTERVAL_MS) return
-    if (part.backlogBytes > HIGH_WATER_BYTES / 2) return // a disk that blocks would hold the question, too
-    this.#watching = true
-    this.#watchedAtMs = nowMs
-    void part.inPlace().then((inPlace) => {
-      this.#watching = false
-      if (inPlace || part.state !== 'open') return
-      part.gone = true
-      this.#segmenter.demand('gone')
-      const { logger } = this.#services
-      logger.warn(
-        { path: part.path, ...this.#options.address },
-        'file was moved or deleted; recording goes on in a new one',
-      )
-    })
+  #lost(part: Part): void {
+    this.#segmenter.demand('gone')
+    const { logger } = this.#services
+    logger.warn(
+      { path: part.path, ...this.#options.address },
+      'file was moved or deleted; recording goes on in a new one',
+    )
   }
 
   /** Finishes what is open, without waiting. The next frame written begins a new part for `reason`. */

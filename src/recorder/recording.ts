@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { isAbsolute, relative, resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import type { Format } from '../container/reader.ts'
 import type { LiveStream, StreamAddress, Subscription } from '../live/stream.ts'
 import type { EndReason, Subscriber } from '../live/subscriber.ts'
@@ -7,20 +7,15 @@ import { toMs } from '../media/clock.ts'
 import { MisuseError, TapedeckError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
+import { chaptersOf } from './chapters.ts'
 import type { AskedFormat } from './format-choice.ts'
 import type { Part } from './part.ts'
 import { Pipeline } from './pipeline.ts'
 import { Presence } from './presence.ts'
 import { RateMeter } from './rate-meter.ts'
-import {
-  bitrateOf,
-  type FaultReport,
-  faultReport,
-  type PartReport,
-  partReport,
-  type RecordingReport,
-  trackReport,
-} from './report.ts'
+import { liesOutside, type RecordingOptions } from './recording-options.ts'
+import { fileReport, ReportFile, recordingReport } from './recording-report.ts'
+import { type FaultReport, faultReport, type PartReport, type RecordingReport } from './report.ts'
 import type { RecordingServices } from './services.ts'
 import { type RecordingState, StateMachine } from './state-machine.ts'
 import { type RecordingStats, statsOf } from './stats.ts'
@@ -36,31 +31,6 @@ export class NothingRecordedError extends TapedeckError {
       `${address.room}/${address.participant}: it ended before a keyframe or any sound came; check what the encoder sends`,
     )
   }
-}
-
-/** What is to be recorded, and how. */
-export interface RecordingOptions {
-  readonly address: StreamAddress
-  readonly format: AskedFormat
-  /** Instead of a name by the template. */
-  readonly path?: string
-  /** Where files with a name by the template go, instead of the recorder's directory; made when missing. */
-  readonly directory?: string
-  /** Written into the files; `room/participant` by default. */
-  readonly title?: string
-  /** How long a participant who has gone is waited for, to go on in the same file, ms; 0 by default: not at all. */
-  readonly reconnectWindowMs?: number
-  /**
-   * `performance.now()` at which the clock began that this recording shares with others: offsets of files are on it. By
-   * default with the first frame of this recording.
-   */
-  readonly zeroAtMs?: number
-  /** A new part at the first keyframe after so much media; the recorder's setting by default. */
-  readonly partDurationMs?: number
-  /** A new part before this size; the recorder's setting by default. */
-  readonly partSizeBytes?: number
-  /** Made because every stream is recorded, not because somebody asked. */
-  readonly isAutomatic?: boolean
 }
 
 /** Follows one recording. */
@@ -98,6 +68,7 @@ export class Recording implements Subscriber {
   readonly #pipeline: Pipeline
   readonly #rate: RateMeter
   readonly #presence: Presence
+  readonly #reportFile: ReportFile
   readonly #listener: RecordingListener
   /** Paused before it was recording anything. */
   #isHeldBack = false
@@ -106,7 +77,6 @@ export class Recording implements Subscriber {
   #isCongested = false
   #endReason: EndReason | 'stopped' | undefined
   #endedAtMs: number | undefined
-  #reportPath: string | undefined
   #error: FaultReport | undefined
 
   constructor(services: RecordingServices, options: RecordingOptions, listener: RecordingListener = {}) {
@@ -115,8 +85,9 @@ export class Recording implements Subscriber {
     this.askedFormat = format
     this.isAutomatic = options.isAutomatic === true
     this.isApart = path !== undefined || directory !== undefined
-    this.isElsewhere = path !== undefined || (directory !== undefined && !isWithin(services.config.dir, directory))
+    this.isElsewhere = liesOutside(services.config.dir, options)
     this.#presence = new Presence(options.reconnectWindowMs ?? 0)
+    this.#reportFile = new ReportFile(services)
     this.#listener = listener
     this.#services = services
     this.#machine = new StateMachine(this.id, (from, to) => listener.moved?.(this, from, to))
@@ -140,7 +111,11 @@ export class Recording implements Subscriber {
       },
       {
         onBegun: () => this.#begun(),
-        onCreated: (part) => listener.created?.(this, part),
+        onCreated: (part) => {
+          const { marks } = options
+          if (marks !== undefined) part.chapters = () => chaptersOf(marks(), fileReport(part, this.#pipeline))
+          listener.created?.(this, part)
+        },
         onCongestion: (congested) => {
           this.#isCongested = congested
           if (this.#subscription !== undefined) this.#subscription.congested = congested
@@ -267,20 +242,16 @@ export class Recording implements Subscriber {
     this.#presence.giveUp()
     this.#subscription?.close()
     this.#subscription = undefined
-    await this.removeFiles()
+    await this.#discard()
     this.#endedAtMs = Date.now()
     this.#resolveFinished()
   }
 
-  /** Removes its files, and its report, from the disk. Only once it has come to its end. Never throws: failures are logged. */
+  /** Removes its files, and its report, from the disk; failures are logged. @throws MisuseError unless it has come to its end */
   async removeFiles(): Promise<void> {
     if (!this.#machine.isFinal) throw new MisuseError(`recording ${this.id} is ${this.state}: its files are in use`)
-    await this.#pipeline.discard()
-    if (this.#reportPath === undefined) return
-    await this.#services.storage.remove(this.#reportPath).catch((error: unknown) => {
-      this.#services.logger.error({ err: error, path: this.#reportPath }, 'report could not be removed')
-    })
-    this.#reportPath = undefined
+    await this.finished
+    await this.#discard()
   }
 
   /** Closes the file that is open, playable; goes on in a new one once `tick` says there is room. */
@@ -302,43 +273,14 @@ export class Recording implements Subscriber {
 
   /** The files so far, oldest first, with live figures. */
   files(): PartReport[] {
-    const { parts, timeline } = this.#pipeline
-    return parts.parts.map((part) => partReport(part, timeline.alignment, parts.lanes.frontUs))
+    return this.parts.map((part) => fileReport(part, this.#pipeline))
   }
 
   report(): RecordingReport {
-    const { parts, timeline, outages, skippedFrames } = this.#pipeline
-    const { durationMs, packets, bytes, droppedFrames, droppedBytes } = this.stats()
-    const { windowMs, joinedAtMs, leftAtMs, reconnects, absences } = this.#presence
-    return {
-      version: 1,
-      id: this.id,
-      ...this.address,
-      state: this.state,
-      startedAt: new Date(this.startedAtMs).toISOString(),
-      endedAt: isoTime(this.#endedAtMs),
-      endReason: this.#endReason,
-      joinedAt: isoTime(joinedAtMs),
-      leftAt: isoTime(leftAtMs),
-      reconnectWindowMs: windowMs,
-      reconnects,
-      absences: absences.report(),
-      askedFormat: this.askedFormat,
-      durationMs,
-      frames: packets,
-      bytes,
-      bitrateBps: bitrateOf(bytes, durationMs),
-      tracks: parts.lanes.all.map((lane) => trackReport(lane.track, lane, durationMs)),
-      parts: this.files(),
-      gaps: parts.lanes.gaps.report(),
-      jumps: timeline.jumps.report(),
-      outages: outages.tally.report(),
-      droppedFrames,
-      droppedBytes,
-      skippedFrames,
-      nudgedFrames: parts.lanes.all.reduce((sum, lane) => sum + lane.nudgedFrames, timeline.nudgedFrames),
-      error: this.#error,
-    }
+    const [endedAtMs, endReason, error] = [this.#endedAtMs, this.#endReason, this.#error]
+    const { id, address, state, askedFormat, startedAtMs } = this
+    const facts = { id, address, state, askedFormat, startedAtMs, endedAtMs, endReason, error }
+    return recordingReport(facts, this.#pipeline, this.#presence, this.stats())
   }
 
   #end(reason: EndReason | 'stopped'): void {
@@ -346,6 +288,11 @@ export class Recording implements Subscriber {
     this.#endReason = reason
     this.#presence.giveUp()
     void this.#finish()
+  }
+
+  async #discard(): Promise<void> {
+    await this.#pipeline.discard()
+    await this.#reportFile.remove()
   }
 
   #begun(): void {
@@ -368,27 +315,7 @@ export class Recording implements Subscriber {
     if (kept.length === 0) this.#error = faultReport(fault ?? new NothingRecordedError(this.address))
     else if (fault !== undefined) this.#error = faultReport(fault)
     this.#machine.move(kept.length === 0 ? 'failed' : 'completed')
-    if (this.#services.config.report) await this.#writeReport(kept[0])
+    if (this.#services.config.report && kept.length > 0) await this.#reportFile.write(kept[0], this.report())
     this.#resolveFinished()
   }
-
-  async #writeReport(first: Part | undefined): Promise<void> {
-    if (first === undefined) return
-    const path = `${first.path}.json`
-    try {
-      this.#reportPath = path
-      await this.#services.storage.replace(path, Buffer.from(`${JSON.stringify(this.report(), undefined, 2)}\n`))
-    } catch (error) {
-      this.#services.logger.error({ err: error, path }, 'report could not be written')
-    }
-  }
-}
-
-function isoTime(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString()
-}
-
-function isWithin(directory: string, path: string): boolean {
-  const way = relative(directory, resolve(path))
-  return !isAbsolute(way) && way.split(sep)[0] !== '..'
 }
