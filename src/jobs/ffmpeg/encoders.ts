@@ -42,7 +42,7 @@ export const ENCODERS: readonly Encoder[] = [
   software('libsvtav1', 'av1', ['-preset', '10']),
   software('libaom-av1', 'av1', ['-usage', 'realtime', '-cpu-used', '8', '-row-mt', '1']),
   software('aac', 'aac', []),
-  software('libopus', 'opus', []),
+  software('libopus', 'opus', ['-vbr', 'constrained']),
   software('mjpeg', 'mjpeg', []),
 ]
 

@@ -33,18 +33,42 @@ export function scaling(size: PictureSize): string {
 
 /** What is read of the stream from `atSeconds` after the start of the file. */
 export function from(footage: Footage, atSeconds: number, options: readonly string[] = []): string[] {
-  return ['-ss', atSeconds.toFixed(3), ...options, '-i', `file:${footage.input}`, '-map', `0:${footage.stream.index}`]
+  return ['-ss', atSeconds.toFixed(3), ...options, '-i', `file:${footage.input}`]
 }
 
-/** Runs ffmpeg for one JPEG at `path`; of several, the last stays. False when there was none. */
-export async function takePicture(
+/** One JPEG of what was read; of several pictures the last stays. */
+export interface Shot {
+  readonly path: string
+  /** Of the inputs, from 0. */
+  readonly input: number
+  /** A stream of it, or the first that shows pictures. */
+  readonly stream: number | 'v'
+  readonly filter: string
+  readonly only: 'first' | 'all'
+}
+
+/** Runs ffmpeg over `inputs` for JPEGs. Says of each whether there was a picture. */
+export async function takePictures(
   { facts, signal }: Pick<Footage, 'facts' | 'signal'>,
-  path: string,
-  args: readonly string[],
-): Promise<boolean> {
-  const jpeg = ['-c:v', 'mjpeg', '-q:v', JPEG_QUALITY, '-pix_fmt', 'yuvj420p', facts.timingOption, 'passthrough']
-  const output = [...jpeg, '-f', 'image2', '-update', '1', '-y', `file:${path}`]
-  await runChild(facts.ffmpeg, ['-hide_banner', '-nostdin', '-v', 'error', ...args, ...output], { signal })
+  inputs: readonly string[],
+  shots: readonly Shot[],
+): Promise<boolean[]> {
+  const outputs = shots.flatMap((shot) => [
+    ...[
+      '-map',
+      `${shot.input}:${shot.stream}`,
+      '-vf',
+      shot.filter,
+      ...(shot.only === 'first' ? ['-frames:v', '1'] : []),
+    ],
+    ...['-c:v', 'mjpeg', '-q:v', JPEG_QUALITY, '-pix_fmt', 'yuvj420p', facts.timingOption, 'passthrough'],
+    ...['-f', 'image2', '-update', '1', '-y', `file:${shot.path}`],
+  ])
+  await runChild(facts.ffmpeg, ['-hide_banner', '-nostdin', '-v', 'error', ...inputs, ...outputs], { signal })
+  return Promise.all(shots.map(({ path }) => isTaken(path)))
+}
+
+async function isTaken(path: string): Promise<boolean> {
   const made = await stat(path).catch(() => undefined)
   if (made === undefined || made.size === 0) return false
   await chmod(path, FILE_MODE)

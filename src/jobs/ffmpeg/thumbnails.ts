@@ -6,7 +6,7 @@ import type { Job, JobContext } from '../job.ts'
 import { withReason } from './conversion.ts'
 import { FfmpegFailedError } from './errors.ts'
 import type { FfmpegFacts } from './facts.ts'
-import { type Footage, from, pictureSize, scaling, takePicture } from './footage.ts'
+import { type Footage, from, pictureSize, scaling, takePictures } from './footage.ts'
 import { WorkFile } from './job-paths.ts'
 import { JobProgress } from './job-progress.ts'
 import { makeSprite, SPRITE_NAME, VTT_NAME } from './sprite.ts'
@@ -56,7 +56,7 @@ export async function makeThumbnails(
   try {
     await emptied(draft)
     const progress = new JobProgress(context)
-    const pictures = await takePictures(footage, draft, progress)
+    const pictures = await takeThumbnails(footage, draft, progress)
     await makeSprite(footage, draft, (share) => progress.advance(share / 2))
     pictures.push({ name: SPRITE_NAME, kind: 'sprite', format: 'jpeg', offsetMs: 0 })
     pictures.push({ name: VTT_NAME, kind: 'vtt', format: 'vtt', offsetMs: 0 })
@@ -78,16 +78,14 @@ async function emptied(directory: string): Promise<void> {
   }
 }
 
-async function takePictures(footage: Footage, directory: string, progress: JobProgress): Promise<MadePicture[]> {
+async function takeThumbnails(footage: Footage, directory: string, progress: JobProgress): Promise<MadePicture[]> {
   const pictures: MadePicture[] = []
-  const scale = scaling(pictureSize(footage.stream, THUMBNAIL_WIDTH))
   for (const percent of PERCENTS) {
     const name = `thumb_${String(percent).padStart(3, '0')}.jpg`
     const atSeconds = (footage.durationSeconds * percent) / 100
-    const one = [...from(footage, atSeconds), '-vf', scale, '-frames:v', '1']
+    const path = join(directory, name)
     const isTaken =
-      (percent < 100 && (await takePicture(footage, join(directory, name), one))) ||
-      (await takeLast(footage, join(directory, name), scale))
+      (percent < 100 && (await take(footage, path, atSeconds, 'first'))) || (await takeLast(footage, path))
     if (!isTaken) throw new FfmpegFailedError('made no picture', `at ${percent} % of ${footage.input}`)
     pictures.push({ name, kind: 'thumbnail', format: 'jpeg', offsetMs: Math.round(atSeconds * 1000) })
     progress.advance(0.5 / PERCENTS.length)
@@ -96,11 +94,17 @@ async function takePictures(footage: Footage, directory: string, progress: JobPr
 }
 
 /** Takes the last picture that can be decoded: everything near the end is, each over the one before. */
-async function takeLast(footage: Footage, path: string, scale: string): Promise<boolean> {
+async function takeLast(footage: Footage, path: string): Promise<boolean> {
   for (const tail of [...TAILS, Number.POSITIVE_INFINITY]) {
     const atSeconds = Math.max(0, footage.durationSeconds - tail)
-    if (await takePicture(footage, path, [...from(footage, atSeconds), '-vf', scale])) return true
+    if (await take(footage, path, atSeconds, 'all')) return true
     if (atSeconds === 0) return false
   }
   return false
+}
+
+async function take(footage: Footage, path: string, atSeconds: number, only: 'first' | 'all'): Promise<boolean> {
+  const filter = scaling(pictureSize(footage.stream, THUMBNAIL_WIDTH))
+  const shot = { path, input: 0, stream: footage.stream.index, filter, only }
+  return (await takePictures(footage, from(footage, atSeconds), [shot]))[0] === true
 }
