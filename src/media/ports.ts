@@ -22,6 +22,13 @@ export interface ByteSink {
   drain(): Promise<void>
 }
 
+/** A named place in a file. */
+export interface Chapter {
+  /** On the file's own time. */
+  readonly startMs: number
+  readonly title: string
+}
+
 /**
  * Turns tracks and frames into a container on a `ByteSink`. What is written is playable after every `write`, however the
  * file ends. Frames come in decoding order per track; time starts at 0 ticks and has been cleaned by the caller.
@@ -35,8 +42,8 @@ export interface Muxer {
   write(frame: Frame): void
   /** Writes out media that is held back for interleaving or a fragment, so that a flush now loses nothing. */
   flush(): void
-  /** Completes the file: index, duration, seekability. Nothing may follow. */
-  finish(): Promise<void>
+  /** Completes the file: index, duration, seekability, `chapters` where the container has any, ascending. Nothing may follow. */
+  finish(chapters?: readonly Chapter[]): Promise<void>
 }
 
 /** Random access to a file that is being read. */

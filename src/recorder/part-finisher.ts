@@ -97,7 +97,7 @@ export class PartFinisher {
 
   async #complete(part: Part): Promise<void> {
     try {
-      await part.finish()
+      await part.finish(part.chapters?.())
     } catch (error) {
       await this.#salvage(part, error)
       return

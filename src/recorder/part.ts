@@ -1,6 +1,6 @@
 import type { Format } from '../container/reader.ts'
 import type { Frame } from '../media/frame.ts'
-import type { Muxer } from '../media/ports.ts'
+import type { Chapter, Muxer } from '../media/ports.ts'
 import type { Track } from '../media/track.ts'
 import type { OutputFile } from '../storage/ports.ts'
 import type { AskedFormat } from './format-choice.ts'
@@ -53,6 +53,8 @@ export class Part {
   fault: Error | undefined
   /** The path leads elsewhere, or nowhere. */
   gone = false
+  /** What is to be found in it by name, asked when it is finished. */
+  chapters: (() => readonly Chapter[]) | undefined
   warnedOverdue = false
 
   /** Writes the header. */
@@ -143,11 +145,11 @@ export class Part {
     return this.#writing === undefined || this.#writing.file.inPlace()
   }
 
-  /** Completes the file and closes it. Throws what writing threw. */
-  async finish(): Promise<void> {
+  /** Completes the file, with `chapters`, and closes it. Throws what writing threw. */
+  async finish(chapters: readonly Chapter[] = []): Promise<void> {
     const writing = this.#writing
     if (writing === undefined) return
-    await writing.muxer.finish()
+    await writing.muxer.finish(chapters)
     writing.file.commit()
     await writing.file.close()
     this.#letGo(writing.file)

@@ -167,6 +167,7 @@ export class RoomKeeper {
         format: plan.format,
         reconnectWindowMs: plan.reconnectWindowMs,
         zeroAtMs: performance.now(),
+        marks: () => record.entry.markers.map(({ at_ms, label }) => ({ atMs: at_ms, title: label })),
         ...(partDurationMs === undefined ? {} : { partDurationMs }),
         ...(partSizeBytes === undefined ? {} : { partSizeBytes }),
       },

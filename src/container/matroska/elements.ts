@@ -79,6 +79,14 @@ export const CUE_RELATIVE_POSITION = 0xf0
 
 export const ATTACHMENTS = 0x1941a469 // §5.1.6
 export const CHAPTERS = 0x1043a770 // §5.1.7
+export const EDITION_ENTRY = 0x45b9
+export const EDITION_UID = 0x45bc
+export const CHAPTER_ATOM = 0xb6
+export const CHAPTER_UID = 0x73c4
+export const CHAPTER_TIME_START = 0x91 // ns
+export const CHAPTER_DISPLAY = 0x80
+export const CHAP_STRING = 0x85
+export const CHAP_LANGUAGE = 0x437c
 export const TAGS = 0x1254c367 // §5.1.8
 
 /** Whether `id` stands directly in a Segment, and so ends a Cluster of unknown size (RFC 8794 §6.2). */

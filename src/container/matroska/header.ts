@@ -80,6 +80,7 @@ class HeaderReading {
   #bodyOffset: number | undefined
   #cuesOffset: number | undefined
   #cuesSeekAt: number | undefined
+  #chaptersSeekAt: number | undefined
 
   constructor(window: SourceWindow, faults: FaultList) {
     this.#window = window
@@ -164,7 +165,10 @@ class HeaderReading {
   #readSeeks(seekHead: Element): void {
     for (const child of elementsOf(seekHead.data, seekHead.dataOffset, WHERE)) {
       const childBytes = child.dataOffset + child.data.length - child.offset
-      if (child.id === E.VOID && childBytes === SEEK_BYTES) this.#cuesSeekAt = child.offset
+      if (child.id === E.VOID && childBytes === SEEK_BYTES) {
+        if (this.#cuesSeekAt === undefined) this.#cuesSeekAt = child.offset
+        else this.#chaptersSeekAt ??= child.offset
+      }
       if (child.id !== E.SEEK) continue
       let id = 0
       let position: number | undefined
@@ -228,7 +232,8 @@ class HeaderReading {
     const [segmentSizeAt, cuesSeekAt, durationAt] = [this.#segmentSizeAt, this.#cuesSeekAt, info?.durationAt]
     if (info?.muxingApp !== MUXING_APP || info.timestampScaleNs !== TIMESTAMP_SCALE_NS) return undefined
     if (segmentSizeAt === undefined || cuesSeekAt === undefined || durationAt === undefined) return undefined
-    return { segmentOffset: this.#segmentOffset, segmentSizeAt, cuesSeekAt, durationAt }
+    const chaptersSeekAt = this.#chaptersSeekAt
+    return { segmentOffset: this.#segmentOffset, segmentSizeAt, cuesSeekAt, chaptersSeekAt, durationAt }
   }
 
   #torn(offset: number): void {

@@ -12,8 +12,8 @@ const UNKNOWN_LONG_SIZE = Uint8Array.of(0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
 export const SEEK_BYTES = 21
 /** A Duration as a 64-bit float, bytes. */
 export const DURATION_BYTES = 11
-/** SeekHead with room for Info, Tracks and Cues, bytes. */
-const SEEK_HEAD_BYTES = 5 + 3 * SEEK_BYTES
+/** SeekHead with room for Info, Tracks, Cues and Chapters, bytes. */
+const SEEK_HEAD_BYTES = 5 + 4 * SEEK_BYTES
 
 /** Places in a file that are filled in when it is complete; offsets from the start of the file, bytes. */
 export type Slots = {
@@ -23,6 +23,8 @@ export type Slots = {
   readonly segmentSizeAt: number
   /** `SEEK_BYTES` in the SeekHead: a Void, later the Seek of the Cues. */
   readonly cuesSeekAt: number
+  /** As much for the Chapters; undefined in files of earlier versions. */
+  readonly chaptersSeekAt: number | undefined
   /** `DURATION_BYTES` in the Info: a Void, later the Duration. */
   readonly durationAt: number
 }
@@ -56,15 +58,16 @@ export function writeHead(origin: Origin): { bytes: Uint8Array; slots: Slots } {
   out.master(E.SEEK_HEAD, (seeks) => {
     seeks.raw(seek(E.INFO, infoPosition))
     seeks.raw(seek(E.TRACKS, infoPosition + info.length))
-    seeks.raw(voidElement(SEEK_BYTES))
+    seeks.raw(voidElement(SEEK_BYTES)).raw(voidElement(SEEK_BYTES))
   })
-  const cuesSeekAt = out.length - SEEK_BYTES
+  const chaptersSeekAt = out.length - SEEK_BYTES
+  const cuesSeekAt = chaptersSeekAt - SEEK_BYTES
   const infoAt = out.length
   out.raw(info)
   const infoHeaderBytes = 4 + (info.length - 5 < 127 ? 1 : 2)
   return {
     bytes: out.done(),
-    slots: { segmentOffset, segmentSizeAt, cuesSeekAt, durationAt: infoAt + infoHeaderBytes },
+    slots: { segmentOffset, segmentSizeAt, cuesSeekAt, chaptersSeekAt, durationAt: infoAt + infoHeaderBytes },
   }
 }
 
@@ -92,6 +95,8 @@ function seek(id: number, position: number): Uint8Array {
 export type Completion = {
   /** Where the Cues start, from the start of the file; undefined without Cues. */
   readonly cuesOffset: number | undefined
+  /** The same of Chapters. */
+  readonly chaptersOffset?: number | undefined
   /** Undefined without any frame: a Duration of 0 is not allowed (RFC 9559 §5.1.2.10). */
   readonly durationMs: number | undefined
   /** Where the Segment ends, from the start of the file. */
@@ -103,6 +108,10 @@ export function completingPatches(slots: Slots, end: Completion): Patch[] {
   const patches: Patch[] = []
   if (end.cuesOffset !== undefined) {
     patches.push({ offset: slots.cuesSeekAt, bytes: seek(E.CUES, end.cuesOffset - slots.segmentOffset) })
+  }
+  if (end.chaptersOffset !== undefined && slots.chaptersSeekAt !== undefined) {
+    const bytes = seek(E.CHAPTERS, end.chaptersOffset - slots.segmentOffset)
+    patches.push({ offset: slots.chaptersSeekAt, bytes })
   }
   if (end.durationMs !== undefined) {
     patches.push({ offset: slots.durationAt, bytes: new EbmlWriter().float(E.DURATION, end.durationMs).done() })

@@ -1,8 +1,9 @@
 import { rescale, toMs } from '../../media/clock.ts'
 import { MisuseError, UnsupportedError } from '../../media/errors.ts'
 import type { Frame } from '../../media/frame.ts'
-import type { ByteSink, Muxer } from '../../media/ports.ts'
+import type { ByteSink, Chapter, Muxer } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
+import { writeChapters } from './chapters.ts'
 import { ClusterWriter } from './cluster-writer.ts'
 import type { DocType } from './codec-mapping.ts'
 import { CueIndex } from './cue-index.ts'
@@ -107,18 +108,20 @@ export class MatroskaMuxer implements Muxer {
   /** Nothing is ever held back. */
   flush(): void {}
 
-  async finish(): Promise<void> {
+  async finish(chapters: readonly Chapter[] = []): Promise<void> {
     if (this.#slots === undefined) throw new MisuseError('Matroska muxer: finished before it was started')
     if (this.#finished) return
     this.#finished = true
     this.#clusters.close()
+    const chaptersOffset = chapters.length > 0 && this.#cues.length > 0 ? this.#out.position : undefined
+    if (chaptersOffset !== undefined) this.#out.write(writeChapters(chapters))
     const cuesOffset = this.#cues.length > 0 ? this.#out.position : undefined
     for (const piece of this.#cues.pieces()) {
       this.#out.write(piece)
       await this.#out.drain()
     }
     this.#out.sync()
-    const end = { cuesOffset, durationMs: this.#durationMs(), endOffset: this.#out.position }
+    const end = { cuesOffset, chaptersOffset, durationMs: this.#durationMs(), endOffset: this.#out.position }
     for (const { offset, bytes } of completingPatches(this.#slots, end)) this.#out.patch(offset, bytes)
     await this.#out.drain()
   }

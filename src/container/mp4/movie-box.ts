@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../../media/bytes.ts'
+import type { Chapter } from '../../media/ports.ts'
 import { beginBox, beginFullBox, endBox } from './box-writer.ts'
 
 /** Seconds from 1904-01-01, the beginning of MP4's time, to 1970-01-01, ISO 14496-12 §8.2.2.3 */
@@ -11,6 +12,10 @@ const ONE_8_8 = 0x0100
 const TKHD_FLAGS = 0x3
 /** Media is in this very file, §8.7.2 */
 const SELF_CONTAINED = 0x1
+/** Ticks of `chpl` per ms: it counts 100 ns (Nero). */
+const CHPL_TICKS_PER_MS = 10_000
+/** Its count, and the length of a title, are one byte each. */
+const CHPL_MOST = 255
 /** Well-known data type UTF-8, QuickTime File Format "Well-known types" */
 const DATA_UTF8 = 1
 
@@ -102,10 +107,40 @@ export function writeTrackHead(
   endBox(out, trak, tableBytes)
 }
 
-/** `udta` of a movie with its title, as iTunes and ffmpeg write it. */
-export function writeMovieTags(out: ByteWriter, title: string | undefined): void {
-  if (title === undefined) return
+/** `udta` of a movie with its title, as iTunes and ffmpeg write it, and chapters, as Nero and ffmpeg do. */
+export function writeMovieTags(out: ByteWriter, title: string | undefined, chapters: readonly Chapter[] = []): void {
+  if (title === undefined && chapters.length === 0) return
   const udta = beginBox(out, 'udta')
+  if (title !== undefined) writeTitle(out, title)
+  if (chapters.length > 0) writeChapters(out, chapters.slice(0, CHPL_MOST))
+  endBox(out, udta)
+}
+
+function writeChapters(out: ByteWriter, chapters: readonly Chapter[]): void {
+  const chpl = beginFullBox(out, 'chpl', 1, 0)
+  out.u32(0).u8(chapters.length)
+  for (const { startMs, title } of chapters) {
+    const text = Buffer.from(cutToBytes(title, CHPL_MOST))
+    out
+      .u64(Math.round(startMs * CHPL_TICKS_PER_MS))
+      .u8(text.length)
+      .put(text)
+  }
+  endBox(out, chpl)
+}
+
+/** The longest beginning of `text` of at most `maxBytes` in UTF-8, whole characters only. */
+function cutToBytes(text: string, maxBytes: number): string {
+  let kept = text.toWellFormed()
+  while (Buffer.byteLength(kept) > maxBytes)
+    kept = kept
+      .slice(0, -1)
+      .toWellFormed()
+      .replace(/\ufffd$/, '')
+  return kept
+}
+
+function writeTitle(out: ByteWriter, title: string): void {
   const meta = beginFullBox(out, 'meta', 0, 0)
   writeHandler(out, 'mdir', '')
   const ilst = beginBox(out, 'ilst')
@@ -116,7 +151,6 @@ export function writeMovieTags(out: ByteWriter, title: string | undefined): void
   endBox(out, name)
   endBox(out, ilst)
   endBox(out, meta)
-  endBox(out, udta)
 }
 
 function writeTrackHeader(out: ByteWriter, movie: MovieFacts, track: TrackFacts, times: TrackTimes): void {

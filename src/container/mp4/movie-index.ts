@@ -1,5 +1,6 @@
 import { ByteWriter } from '../../media/bytes.ts'
 import { rescale } from '../../media/clock.ts'
+import type { Chapter } from '../../media/ports.ts'
 import { beginBox, endBox } from './box-writer.ts'
 import {
   type Edit,
@@ -26,6 +27,7 @@ export interface IndexedTrack extends TrackFacts {
 export interface IndexFacts {
   readonly title?: string
   readonly creationTimeMs?: number
+  readonly chapters?: readonly Chapter[]
 }
 
 /**
@@ -58,7 +60,7 @@ export function* movieIndex(facts: IndexFacts, tracks: readonly IndexedTrack[]):
   }
   const heads = full.map((track, i) => trackHead(movie, track, times[i], counts[i]))
   const tags = new ByteWriter()
-  writeMovieTags(tags, movie.title)
+  writeMovieTags(tags, movie.title, facts.chapters)
   const out = new ByteWriter(4096)
   const moov = beginBox(out, 'moov')
   writeMovieHeader(out, movie)

@@ -2,7 +2,7 @@ import { ByteWriter } from '../../media/bytes.ts'
 import { fromMs } from '../../media/clock.ts'
 import { MisuseError, TapedeckError } from '../../media/errors.ts'
 import type { Frame } from '../../media/frame.ts'
-import type { ByteSink, Muxer } from '../../media/ports.ts'
+import type { ByteSink, Chapter, Muxer } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
 import { fileHead, mediaHead, RESERVED_BYTES } from './file-head.ts'
 import { type NextFrame, writeFragmentHead } from './fragment-writer.ts'
@@ -111,7 +111,7 @@ export class Mp4Muxer implements Muxer {
   }
 
   /** Closes the last fragment, appends the index, and makes the file an ordinary one. Without a frame nothing is done. */
-  async finish(): Promise<void> {
+  async finish(chapters: readonly Chapter[] = []): Promise<void> {
     this.#expectStarted()
     this.#closeFragment(undefined)
     this.#state = 'finished'
@@ -120,7 +120,7 @@ export class Mp4Muxer implements Muxer {
     if (this.#sequence === 0) return
     await out.drain()
     let undrained = 0
-    for (const piece of movieIndex(this.#options, this.#indexedTracks())) {
+    for (const piece of movieIndex({ ...this.#options, chapters }, this.#indexedTracks())) {
       out.write(piece)
       undrained += piece.length
       if (undrained < DRAIN_EVERY_BYTES) continue
