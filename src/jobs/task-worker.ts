@@ -169,7 +169,6 @@ export class TaskWorker {
     const facts = { job: job.job_id, kind: job.kind, recording: job.recording_id }
     switch (outcome.kind) {
       case 'done':
-        logger.info(facts, 'job done')
         return this.#settle(task.id, { kind: 'done', result: outcome.result }, job)
       case 'stopped':
         return this.#settle(task.id, { kind: 'retry', dueAtMs: Date.now(), error: PUT_BACK }, job)

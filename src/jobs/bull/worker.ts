@@ -15,6 +15,8 @@ import { bullIdOf, dataOf, spentTriesOf } from './status.ts'
 /** Finished jobs that are kept at most. */
 const MAX_DONE = 10_000
 const MAX_DEAD = 10_000
+/** How long a close waits for Redis alone. */
+const IDLE_CLOSE_MS = 1000
 
 /** What a worker needs. */
 export interface BullWorkerOptions {
@@ -52,9 +54,11 @@ export class BullWorker {
   async close(): Promise<void> {
     this.#isClosed = true
     for (const run of this.#running.values()) run.end('stopped')
+    const { closeMs } = this.#options.timing
+    const patienceMs = this.#running.size > 0 ? closeMs : Math.min(closeMs, IDLE_CLOSE_MS)
     const patience = new Nap()
     const closing = this.#starting.then(() => this.#worker?.close()).then(() => patience.end())
-    await Promise.race([closing, patience.sleep(this.#options.timing.closeMs)])
+    await Promise.race([closing, patience.sleep(patienceMs)])
     if (this.#running.size > 0) {
       this.#options.logger.warn({ jobs: [...this.#running.keys()] }, 'jobs did not end in time; others do them later')
     }
@@ -116,7 +120,6 @@ export class BullWorker {
       switch (outcome.kind) {
         case 'done':
           if (!(await fates.claimDone(client, id))) return await this.#drop(bullmq, client, bull)
-          logger.info(facts, 'job done')
           return outcome.result
         case 'stopped':
           await bull.moveToWait(token)
