@@ -20,6 +20,13 @@ export { BacklogError } from './library/backlog.ts'
 export { FileMuxer, type FileStats, type SampleTimes } from './library/file-muxer.ts'
 export type { FrameTimes } from './library/frame-times.ts'
 export { OptionsError } from './library/options.ts'
+export { ParticipantFeed, type ParticipantOptions } from './library/participant-feed.ts'
+export {
+  RecordingEngine,
+  type RecordingEngineEvents,
+  type RecordingEngineOptions,
+  type StartRecordingOptions,
+} from './library/recording-engine.ts'
 export type { AudioTrackOptions, FileMuxerOptions, VideoTrackOptions } from './library/track-options.ts'
 export { VideoRecorder, type VideoRecorderStats } from './library/video-recorder.ts'
 export type { VideoRecorderOptions } from './library/video-recorder-options.ts'
@@ -45,5 +52,18 @@ export type { RecordingReport } from './recorder/report.ts'
 export { IllegalMoveError, type RecordingState } from './recorder/state-machine.ts'
 export type { RecordingStats } from './recorder/stats.ts'
 export { type ServerAddresses, type StopReport, TapedeckServer } from './server.ts'
+export type { Capacity, ParticipantView, RecordingControl, RoomView, StartRequest } from './service/control.ts'
+export {
+  DiskForecastError,
+  ElsewhereError,
+  FileUnknownError,
+  HeldError,
+  RecordingMissingError,
+  UnknownRoomError,
+} from './service/errors.ts'
+export { QualityError } from './service/quality.ts'
+export type { CatalogueEntry, Marker } from './state/catalogue-entry.ts'
+export { RecordingLimitError, StateAwayError } from './state/errors.ts'
+export type { RecordingFile, RecordingObject } from './state/recording-object.ts'
 export { StateError } from './state/sqlite-journal.ts'
 export { DiskFullError, FileExistsError, FileMissingError, StorageError } from './storage/errors.ts'

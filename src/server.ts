@@ -130,6 +130,12 @@ export class TapedeckServer {
     this.#metrics = this.#makeMetrics(() => this.#storage.freeBytes(this.recorder.directory).catch(() => undefined))
   }
 
+  /** What happens, numbered. @throws MisuseError before `start` */
+  get events(): EventLog {
+    if (this.#works === undefined) throw new MisuseError('the server has not been started')
+    return this.#works.events
+  }
+
   /** Recordings under control. @throws MisuseError before `start` */
   get control(): RecordingService {
     if (this.#works === undefined) throw new MisuseError('the server has not been started')
