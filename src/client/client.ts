@@ -211,6 +211,6 @@ export class TapedeckClient {
     more: CallOptions & { query?: Query; body?: unknown } = {},
   ): JsonAnswer<Id> {
     const response = await this.#connection.request(id, path, more)
-    return response.json()
+    return JSON.parse(await response.text())
   }
 }

@@ -12,9 +12,12 @@ const CALL_MS = 2000
 const MAX_RECONNECT_MS = 1000
 
 /** The two packages; loaded when the first queue is used. */
-export type BullPackages = Awaited<ReturnType<typeof load>>
+export interface BullPackages {
+  readonly bullmq: typeof import('bullmq')
+  readonly Redis: typeof Redis
+}
 
-async function load() {
+async function load(): Promise<BullPackages> {
   const [bullmq, { Redis }] = await Promise.all([import('bullmq'), import('ioredis')])
   return { bullmq, Redis }
 }
