@@ -10,7 +10,6 @@ import { TokenKeeper } from './api/token.ts'
 import { packageVersion } from './cli/version.ts'
 import {
   auditPath,
-  controlSettings,
   type Endpoint,
   issuerKeys,
   readTlsFiles,
@@ -18,14 +17,9 @@ import {
   type Settings,
   signingSecret,
   statePath,
-  webhookSecret,
 } from './config.ts'
-import { EventLog } from './events/event-log.ts'
-import { WebhookDispatcher } from './events/webhook-dispatcher.ts'
+import type { EventLog } from './events/event-log.ts'
 import { RtmpAdmission } from './ingest/rtmp/admission.ts'
-import { Ffmpeg } from './jobs/ffmpeg-on-demand.ts'
-import type { JobQueue } from './jobs/job.ts'
-import { openJobQueue } from './jobs/queue.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
 import type { Logger } from './media/ports.ts'
@@ -35,9 +29,8 @@ import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
 import type { RtmpHandlers } from './rtmp/handlers.ts'
 import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
-import { RecordingService } from './service/recording-service.ts'
-import { nodeIdentity } from './state/node-identity.ts'
-import { openStateStore } from './state/open-store.ts'
+import { openWorks, type ServerWorks } from './server/works.ts'
+import type { RecordingService } from './service/recording-service.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'
 import type { StateStore } from './state/store.ts'
 import { DiskStorage } from './storage/disk.ts'
@@ -59,16 +52,6 @@ export interface ServerAddresses {
 export interface StopReport {
   /** Recordings whose files could not be finished in time; the next start does it. */
   readonly unfinished: number
-}
-
-/** What is made when the server starts: opening the state takes time. */
-interface Works {
-  readonly store: StateStore
-  readonly webhooks: WebhookDispatcher | undefined
-  readonly events: EventLog
-  readonly jobs: JobQueue
-  readonly service: RecordingService
-  readonly http: HttpServer | undefined
 }
 
 interface Listening {
@@ -96,7 +79,8 @@ export class TapedeckServer {
   readonly #access: Access
   readonly #secret: Uint8Array
   readonly #metrics: Metrics
-  #works: Works | undefined
+  #works: ServerWorks | undefined
+  #http: HttpServer | undefined
   #statsTimer: NodeJS.Timeout | undefined
   #phase: ServerPhase = 'starting'
   #started = false
@@ -151,10 +135,19 @@ export class TapedeckServer {
     this.#started = true
     const addresses: { rtmp?: Endpoint; rtmps?: Endpoint; http?: Endpoint } = {}
     try {
-      const works = await this.#open()
-      if (works.http !== undefined) addresses.http = await works.http.listen()
+      this.#works = await openWorks({
+        settings: this.settings,
+        hub: this.hub,
+        recorder: this.recorder,
+        storage: this.#storage,
+        journal: this.#journal,
+        audit: this.#audit,
+        logger: this.#logger,
+      })
+      this.#http = this.#makeHttp(this.#works)
+      if (this.#http !== undefined) addresses.http = await this.#http.listen()
       await this.recorder.start()
-      works.service.open()
+      this.#works.service.open()
       for (const listening of this.#listening) {
         addresses[listening.name] = await listen(listening)
         listening.up = true
@@ -205,104 +198,37 @@ export class TapedeckServer {
     return this.#journal.list().filter((entry) => entry.pid === process.pid).length
   }
 
-  async #open(): Promise<Works> {
-    const { settings, recorder } = this
-    const logger = this.#logger
-    const store = await openStateStore({
-      dataDir: settings.dataDir,
-      redisUrl: settings.redis,
-      prefix: settings.redisPrefix,
-      stateTtlMs: settings.redisStateTtl,
-      indexTtlMs: settings.redisIndexTtl,
-      logger,
-    })
-    const node = nodeIdentity(settings.dataDir, settings.nodeName)
-    const webhooks = this.#makeWebhooks(store)
-    const events = new EventLog({ store, logger, outboxes: webhooks?.outboxes ?? [] })
-    const place = { store, redisUrl: settings.redis, prefix: settings.redisPrefix, node, logger }
-    const jobs = await openJobQueue(place)
-    const ffmpeg = new Ffmpeg({ recordDir: recorder.directory, ffmpegPath: settings.ffmpeg, logger })
-    const service = new RecordingService({
-      hub: this.hub,
-      recorder,
-      storage: this.#storage,
-      journal: this.#journal,
-      store,
-      jobs,
-      sink: events,
-      audit: this.#audit,
-      logger,
-      node,
-      settings: controlSettings(settings),
-      jobProblem: async () => (settings.jobConcurrency === 0 ? undefined : ffmpeg.problem()), // 0: others do them
-    })
-    this.#works = {
-      store,
-      webhooks,
-      events,
-      jobs,
-      service,
-      http: this.#makeHttp({ store, events, jobs, service, node }),
-    }
-    store.listen(({ isReachable, problem }) => {
-      const fields = {
-        type: isReachable ? 'state_back' : 'state_away',
-        roomId: null,
-        recordingId: null,
-        userId: null,
-      } as const
-      events.emit({ ...fields, data: { store: store.kind, problem: problem ?? null } })
-    })
-    events.start()
-    webhooks?.start()
-    if (settings.jobConcurrency > 0) jobs.work(ffmpeg.handler, { concurrency: settings.jobConcurrency })
-    return this.#works
-  }
-
   async #closeWorks(): Promise<void> {
-    const { jobs, events, webhooks, http, store } = this.#works ?? {}
+    const { jobs, events, webhooks, store } = this.#works ?? {}
     await this.#attempt('jobs', jobs?.close())
     await this.#attempt('events', events?.close())
     await this.#attempt('webhooks', webhooks?.close())
-    await this.#attempt('http', http?.close())
+    await this.#attempt('http', this.#http?.close())
     await this.#attempt('state', store?.close())
   }
 
-  #makeWebhooks(store: StateStore): WebhookDispatcher | undefined {
-    const { settings } = this
-    const urls = settings.webhookUrl ?? []
-    if (urls.length === 0) return undefined
-    const { webhookAllowPrivate: allowPrivate } = settings
-    return new WebhookDispatcher({ store, urls, secret: webhookSecret(settings), allowPrivate, logger: this.#logger })
-  }
-
-  #makeHttp(of: Pick<Works, 'store' | 'events' | 'jobs' | 'service'> & { node: string }): HttpServer | undefined {
-    const { settings } = this
-    const logger = this.#logger
-    if (settings.http === 'off') return undefined
-    const { store, jobs, service, node } = of
-    const access = this.#access
+  #makeHttp({ store, events, jobs, service, node }: ServerWorks): HttpServer | undefined {
+    const { http, maxRequestRate, publicUrl } = this.settings
+    if (http === 'off') return undefined
     const version = packageVersion()
-    const { maxRequestRate, publicUrl } = settings
+    const common = { access: this.#access, logger: this.#logger }
     return new HttpServer({
-      ...settings.http,
-      access,
-      logger,
+      ...http,
+      ...common,
       metrics: this.#metrics,
       health: this.#health(new DiskProbe(this.#storage, this.recorder.directory), store),
       api: {
+        ...common,
         control: service,
         jobs,
-        access,
         state: store,
-        logger,
         secret: this.#secret,
         version,
         node,
         publicUrl: publicUrl?.replace(/\/+$/, ''),
         maxRequestRate,
       },
-      events: new EventSocket({ log: of.events, access, logger, version }),
+      events: new EventSocket({ ...common, log: events, version }),
     })
   }
 

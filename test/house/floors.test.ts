@@ -11,7 +11,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['ingest', 'playback', 'recorder', 'jobs', 'events'],
   ['service'],
   ['api'],
-  ['client', 'cli', 'config', 'library', 'server.ts', 'config.ts', 'index.ts'],
+  ['client', 'cli', 'config', 'library', 'server', 'server.ts', 'config.ts', 'index.ts'],
 ]
 
 const roomOf = (path: string) => path.split('/')[1]
