@@ -61,6 +61,7 @@ export class EventSocket {
   #unfollow: (() => void) | undefined
   #beating: NodeJS.Timeout | undefined
   #pingedAtMs = 0
+  #isClosed = false
 
   constructor(options: EventSocketOptions) {
     this.#options = options
@@ -92,6 +93,10 @@ export class EventSocket {
   }
 
   #open(socket: WebSocket, request: FastifyRequest): void {
+    if (this.#isClosed) {
+      socket.terminate()
+      return
+    }
     const query = parseEventQuery(request.query)
     const unproven = [...this.#peers].filter(({ connection }) => !connection.isProven).length
     if (query === undefined) socket.close(CLOSE.badMessage, 'the query cannot be used: room, since, token')
@@ -199,6 +204,7 @@ export class EventSocket {
   }
 
   async #close(): Promise<void> {
+    this.#isClosed = true
     const peers = [...this.#peers]
     const gone = peers.map(({ socket }) => new Promise<void>((resolve) => socket.once('close', () => resolve())))
     for (const { connection } of peers) connection.close(CLOSE.goingAway, 'the server stops')
