@@ -74,9 +74,14 @@ describe('download links', () => {
   })
 })
 
+function schemasOf(id: 'startRecording' | 'listRecordings' | 'addMarker') {
+  const { params, query, body } = ROUTES[id]
+  return { params, query, body }
+}
+
 describe('requests', () => {
   const read = (id: 'startRecording' | 'listRecordings' | 'addMarker', parts: { query?: object; body?: unknown }) =>
-    readInput(ROUTES[id], {
+    readInput(schemasOf(id), {
       params: id === 'startRecording' ? { room_id: 'demo' } : id === 'addMarker' ? { recording_id: 'x' } : {},
       query: parts.query ?? {},
       body: parts.body,

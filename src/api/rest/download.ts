@@ -14,7 +14,6 @@ import { PreconditionError, RangeOutsideError } from '../errors.ts'
 import { demand, demandRole } from '../permission.ts'
 import { findFile } from './file-lookup.ts'
 import { readInput } from './input.ts'
-import { noBody } from './requests.ts'
 import { ROUTES } from './routes.ts'
 
 /** What downloads stand on. */
@@ -67,7 +66,7 @@ async function download(
 
 function readDownload(request: FastifyRequest): { readonly params: Params; readonly query: Query } {
   const { params, query } = ROUTES.downloadFile
-  readInput({ params, query, body: noBody }, request)
+  readInput({ params, query }, request)
   return { params: params.parse(request.params), query: query.parse(request.query) }
 }
 

@@ -6,27 +6,26 @@ import type { Route } from './routes.ts'
 /** How many mistakes are told at a time. */
 const MAX_DETAILS = 20
 
-/** What came in, as the route's schemas make it. @throws BadRequestError */
-export function readInput(
-  { params, query, body }: Pick<Route, 'params' | 'query' | 'body'>,
-  request: Pick<FastifyRequest, 'params' | 'query' | 'body'>,
-): { readonly params: unknown; readonly query: unknown; readonly body: unknown } {
+type Parts = Pick<Route, 'params' | 'query' | 'body'>
+
+/** What came in, as the given schemas of a route make it. @throws BadRequestError */
+export function readInput<Part extends keyof Parts>(
+  schemas: Pick<Parts, Part>,
+  request: Pick<FastifyRequest, keyof Parts>,
+): { readonly [Each in Part]: unknown } {
   const mistakes: { path: string; message: string }[] = []
-  const read = (where: string, schema: z.ZodType, value: unknown): unknown => {
-    const result = schema.safeParse(value)
-    if (result.success) return result.data
-    for (const { path, message } of result.error.issues) {
-      mistakes.push({ path: [where, ...path.map(String)].join('.'), message })
-    }
-    return undefined
-  }
-  const input = {
-    params: read('params', params, request.params),
-    query: read('query', query, request.query),
-    body: read('body', body, request.body),
+  const input: { [Each in Part]: unknown } = { ...schemas }
+  for (const part in schemas) {
+    const result = schemas[part].safeParse(request[part])
+    if (result.success) input[part] = result.data
+    else mistakes.push(...result.error.issues.map((issue) => mistakeIn(part, issue)))
   }
   if (mistakes.length > 0) throw new BadRequestError(mistakes.slice(0, MAX_DETAILS))
   return input
+}
+
+function mistakeIn(part: string, { path, message }: z.core.$ZodIssue): { path: string; message: string } {
+  return { path: [part, ...path.map(String)].join('.'), message }
 }
 
 /** Bodies are JSON, or empty: curl and many clients name a type though they send nothing. */

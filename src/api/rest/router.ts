@@ -103,9 +103,12 @@ class Router {
   async #answer(id: JsonOperationId, mount: string, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const route: Route = ROUTES[id]
     const caller = this.#doorkeeper.admit(request)
-    const input = readInput(route, request)
-    const entry = await this.#authorize(route, caller, request.params)
-    const answer = await this.#handlers[id]({ ...input, caller, mount, ...(entry === undefined ? {} : { entry }) })
+    const { params, query, body } = route
+    const path = readInput({ params }, request)
+    const entry = await this.#authorize(route, caller, path.params)
+    const more = readInput({ query, body }, request) // whoever may not learns no more than that
+    const of = entry === undefined ? {} : { entry }
+    const answer = await this.#handlers[id]({ ...path, ...more, ...of, caller, mount })
     return reply.code(route.status).send(answer)
   }
 
