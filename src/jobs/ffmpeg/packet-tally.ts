@@ -3,15 +3,20 @@ const SAME_SECONDS = 0.0021
 /** Nothing is taken to last for less. */
 const MIN_FRAME_SECONDS = 0.001
 
-/** What the packets of one stream add up to, in constant memory. */
+/** What the packets of one stream add up to. Times in seconds of the file's own clock. */
 export interface PacketSum {
   readonly packets: number
   readonly bytes: number
+  /** When the first frame is shown. */
   readonly startSeconds: number
+  /** When the last frame is shown, and when it ends. */
+  readonly lastSeconds: number
   readonly endSeconds: number
-  readonly frameSeconds: number
+  /** Mean over the stream; of video, frames per second. */
   readonly packetsPerSecond: number
+  /** All frames are the same time apart. */
   readonly isSteady: boolean
+  /** Mean over the stream, bits per second. */
   readonly bitrate: number
 }
 
@@ -58,8 +63,8 @@ export class PacketTally {
       packets: this.#packets,
       bytes: this.#bytes,
       startSeconds: this.#start,
+      lastSeconds: this.#last,
       endSeconds: this.#last + lasts,
-      frameSeconds: Math.max(this.#maxGap, lasts),
       packetsPerSecond: mean > 0 ? 1 / mean : 1 / lasts,
       isSteady: this.#maxGap - this.#minGap < SAME_SECONDS,
       bitrate: Math.round((this.#bytes * 8) / seconds),

@@ -2,24 +2,11 @@ import { MalformedError, UnsupportedError } from '../../media/errors.ts'
 import { runChild } from './child.ts'
 import { FfmpegFailedError } from './errors.ts'
 import type { FfmpegFacts } from './facts.ts'
-import { PacketTally } from './packet-tally.ts'
+import { type PacketSum, PacketTally } from './packet-tally.ts'
 import { type ProbedStream, parseStreams } from './stream-facts.ts'
 
-/** A stream of a file, and what its packets add up to. Times in seconds of the file's own clock. */
-export interface SurveyedStream extends ProbedStream {
-  readonly packets: number
-  readonly bytes: number
-  readonly startSeconds: number
-  readonly endSeconds: number
-  /** The longest time between two frames, or what one lasts where there is but one. */
-  readonly frameSeconds: number
-  /** Mean over the stream; of video, frames per second. */
-  readonly packetsPerSecond: number
-  /** All frames are the same time apart. */
-  readonly isSteady: boolean
-  /** Mean over the stream, bits per second. */
-  readonly bitrate: number
-}
+/** A stream of a file, and what its packets add up to. */
+export interface SurveyedStream extends ProbedStream, PacketSum {}
 
 /** A file as ffprobe sees it. Pictures attached to it, subtitles and data are left out. */
 export interface Survey {

@@ -10,8 +10,6 @@ const CLOCK_SECONDS = 0.002
 const MAX_SHIFT_SECONDS = 0.2
 /** What Opus decodes ahead (RFC 7845 §4.2), seconds. */
 const PRE_SKIP_SECONDS = 0.0065
-/** Where frames come as they like, the last may be off by the longest distance, but not by more, seconds. */
-const MAX_FRAME_SECONDS = 2
 
 /** A file that has been made, not yet at its place. */
 export interface Made {
@@ -70,7 +68,7 @@ function compareStream({ source, encoding }: StreamPlan, found: SurveyedStream, 
   if (found.kind !== source.kind || found.codec !== codec) return [`it is ${found.codec}, not ${codec}`]
   const tolerance = frameOf(source, found) + CLOCK_SECONDS
   const start = found.startSeconds - source.startSeconds - shift
-  const duration = found.endSeconds - found.startSeconds - (source.endSeconds - source.startSeconds)
+  const duration = lengthOf(found) - lengthOf(source)
   return [
     ...(Math.abs(start) > tolerance ? [`it begins ${seconds(start)} off`] : []),
     ...(Math.abs(duration) > tolerance ? [`it is ${seconds(duration)} longer than its source`] : []),
@@ -80,18 +78,18 @@ function compareStream({ source, encoding }: StreamPlan, found: SurveyedStream, 
   ]
 }
 
+/** How long the last frame of video lasts, not every container says: it is measured to its beginning. */
+function lengthOf({ kind, startSeconds, lastSeconds, endSeconds }: SurveyedStream): number {
+  return (kind === 'video' ? lastSeconds : endSeconds) - startSeconds
+}
+
 /**
  * How long one frame is: of video the longer one of the two, since fewer frames may be wanted; of sound both together, since
  * an encoder's frames neither begin nor end where those of its source do.
  */
 function frameOf(source: SurveyedStream, found: SurveyedStream): number {
-  const [a, b] = [frameSeconds(source), frameSeconds(found)]
+  const [a, b] = [1 / source.packetsPerSecond, 1 / found.packetsPerSecond]
   return source.kind === 'video' ? Math.max(a, b) : a + b + PRE_SKIP_SECONDS
-}
-
-function frameSeconds(stream: SurveyedStream): number {
-  const frame = stream.isSteady ? 1 / stream.packetsPerSecond : stream.frameSeconds
-  return Math.min(frame, MAX_FRAME_SECONDS)
 }
 
 /** Decodes all of `path`; returns what was complained of first. */
