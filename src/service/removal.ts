@@ -35,10 +35,10 @@ export interface RemoverOptions {
   readonly sink: EventSink
   readonly logger: Logger
   /**
-   * Takes it out of the catalogue; no error when it is not there. Resolves once the state has forgotten it, and no older
-   * wish can bring it back.
+   * Takes it out of the catalogue; no error when it is not there. False when the state is away, and will forget it as soon as
+   * it is back: the marker of the deletion stays until then, for the next start.
    */
-  forget(id: string): Promise<void>
+  forget(id: string): Promise<boolean>
 }
 
 /** Removes recordings from disk, so that whatever moment it dies at, a later start can bring it to its end. */
@@ -52,7 +52,6 @@ export class RecordingRemover {
   /**
    * Deletes a recording: catalogue entry, files, manifest, directory; tells of it. Its manifest is renamed before the first
    * file goes, so that no search finds it any more, and `resume` can finish what a crash left.
-   * @throws StateAwayError when nothing is deleted yet
    * @throws StorageError
    */
   async delete(entry: CatalogueEntry, reason: DeletionReason): Promise<void> {
@@ -73,11 +72,11 @@ export class RecordingRemover {
   async resume(entry: CatalogueEntry, reason: DeletionReason = 'requested'): Promise<void> {
     const { audit, sink, logger, forget, storage } = this.#options
     const { recording_id: id, room_id: roomId, user_id: userId } = entry.recording
-    await forget(id)
+    const isForgotten = await forget(id)
     await this.eraseFiles(entry)
     const { manifest_path: path } = entry
     if (path !== null) {
-      await storage.remove(path + DELETED_ENDING)
+      if (isForgotten) await storage.remove(path + DELETED_ENDING)
       if (!entry.automatic) await storage.removeDirectory(dirname(path))
     }
     audit.note('deleted', path ?? id, { recording: id, room: roomId, reason })

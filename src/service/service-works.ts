@@ -193,7 +193,7 @@ export class ServiceWorks {
     return new Retention({
       limits: settings.retention,
       recordings: store.recordings,
-      isHere: (entry) => entry.manifest_path?.startsWith(recorder.directory) === true,
+      isHere: (entry) => this.manifests.holds(entry),
       remove: (entry, reason) => this.remove(entry.recording.recording_id, reason),
       freeBytes: () => storage.freeBytes(recorder.directory),
       logger,
@@ -239,8 +239,8 @@ export class ServiceWorks {
   }
 
   /** The state may be away: the catalogue then forgets it as soon as it is back. */
-  async #forget(id: string): Promise<void> {
+  async #forget(id: string): Promise<boolean> {
     this.writer.remove(id)
-    await this.writer.flush({ deadlineMs: FLUSH_MS })
+    return this.writer.flush({ deadlineMs: FLUSH_MS })
   }
 }

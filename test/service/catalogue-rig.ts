@@ -125,6 +125,8 @@ export class CatalogueRig {
   readonly events: Happening[] = []
   readonly taken: CatalogueEntry[] = []
   readonly held = new Set<string>()
+  /** The state is said to be away by whoever forgets. */
+  isAway = false
   readonly logger = {
     debug: () => undefined,
     info: () => undefined,
@@ -141,7 +143,10 @@ export class CatalogueRig {
     audit: noAudit,
     sink: this.sink,
     logger: this.logger,
-    forget: (id) => this.store.recordings.remove(id),
+    forget: async (id) => {
+      await this.store.recordings.remove(id)
+      return !this.isAway
+    },
   })
 
   /** A reconciler as a new process has it; what it takes over is completed at once. */

@@ -127,6 +127,18 @@ describe('retention', () => {
 })
 
 describe('a deletion', () => {
+  it('while the state is away is finished by the next start', async () => {
+    await keep('aaaaaaaa', 1)
+    const entry = (await rig.get('aaaaaaaa')) ?? entryOf('none')
+    rig.isAway = true
+    await rig.remover.delete(entry, 'requested')
+    await rig.store.recordings.put(entry) // it had not been forgotten yet
+    expect(rig.tree.filter((name) => name.endsWith('.mp4'))).toEqual([])
+    rig.isAway = false
+    expect(await rig.reconciler().run()).toMatchObject({ removed: 1 })
+    expect([await rig.get('aaaaaaaa'), rig.tree]).toEqual([undefined, []])
+  })
+
   it('leaves alone what is not of the recording', async () => {
     await keep('aaaaaaaa', 1)
     const directory = join(rig.manifestOf('aaaaaaaa'), '..')
