@@ -27,7 +27,9 @@ export async function recorded(server: TapedeckProcess, name: string, count = 1)
 
 function reports(directory: string): RecordingReport[] {
   if (!existsSync(directory)) return []
-  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'))
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.json') && !name.endsWith('recording.json'), // that is a manifest
+  )
   const all: RecordingReport[] = names.map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')))
   return all.sort((a, b) => a.startedAt.localeCompare(b.startedAt))
 }

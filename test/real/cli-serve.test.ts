@@ -163,7 +163,7 @@ describe('tokens', () => {
     const without = await metrics()
     expect(without.status).toBe(401)
     expect(await without.json()).toMatchObject({ error: { code: 'TD_BAD_TOKEN', fault: 'peer' } })
-    expect((await metrics(`Bearer ${mine}`)).status).toBe(401)
+    expect((await metrics(`Bearer ${mine}`)).status).toBe(403)
     expect((await metrics(`Bearer ${await token('--metrics')}`)).status).toBe(200)
     expect((await fetch(`${http}/healthz`)).status).toBe(200)
     good.end()

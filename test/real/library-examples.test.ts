@@ -78,6 +78,6 @@ describe('examples', () => {
     expect(path).toContain(join(place.path, 'recordings', 'studio_tone_'))
     expect(await faults(path)).toBe('')
     expect(Number((await probe(path)).format.duration)).toBeCloseTo(2, 1)
-    expect(readdirSync(join(place.path, 'recordings')).filter((name) => name.endsWith('.json'))).toHaveLength(1)
+    expect(readdirSync(join(place.path, 'recordings')).filter((name) => name.endsWith('.mp4.json'))).toHaveLength(1)
   })
 })
