@@ -148,13 +148,25 @@ class Following {
       try {
         if (client.status !== 'ready') await becomesReady(client)
         this.#timer = setTimeout(() => client.disconnect(true), DEAD_MS).unref()
-        await next(client)
+        await unlessLost(client, next(client))
       } catch {
         if (!this.#isStopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
       } finally {
         clearTimeout(this.#timer)
       }
     }
+  }
+}
+
+/** Rejects when the connection is lost: a command that was under way is never settled then. */
+async function unlessLost(client: Redis, work: Promise<void>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const lost = () => reject(new Error('the connection was lost'))
+  client.once('close', lost)
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    client.off('close', lost)
   }
 }
 
