@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path'
+import { basename, dirname, sep } from 'node:path'
 import type { Logger } from '../media/ports.ts'
 import { isProcessOf } from '../recorder/process-life.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
@@ -6,7 +6,7 @@ import type { RecordingStore } from '../state/store.ts'
 import type { Storage, StoredFile } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
 import { DELETED_ENDING, isManifestPath, MANIFEST_NAME } from './manifest-place.ts'
-import { isAbandoned, isLive } from './ownership.ts'
+import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
 
@@ -19,6 +19,8 @@ export interface KnownEntry {
   readonly revision: number
   readonly path: string | null
   readonly isOver: boolean
+  /** It was cancelled, or has failed: there may be nothing to keep. */
+  readonly leavesNothing: boolean
 }
 
 /** What a scan works with. */
@@ -40,7 +42,9 @@ export async function knownEntries(recordings: Pick<RecordingStore, 'list'>): Pr
     const page = await recordings.list({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
     for (const entry of page.entries) {
       const isOver = !isLive(entry)
-      known.set(entry.recording.recording_id, { revision: entry.revision, path: entry.manifest_path, isOver })
+      const { recording_id: id, status } = entry.recording
+      const leavesNothing = status === 'cancelled' || status === 'failed'
+      known.set(id, { revision: entry.revision, path: entry.manifest_path, isOver, leavesNothing })
     }
     cursor = page.next
   } while (cursor !== undefined)
@@ -73,6 +77,7 @@ export class CatalogueScan {
       if (this.#isStopped()) return false
       if (isManifestPath(path) && !(await this.#compare(path, known, report))) isComplete = false
     }
+    report.removed += await this.#finishUnseen(known)
     return isComplete
   }
 
@@ -104,8 +109,7 @@ export class CatalogueScan {
     this.#seen.set(glance.id, path)
     const entry = await manifests.readFound(path)
     if (entry === undefined) return true
-    if (entry.recording.status === 'cancelled') {
-      await this.#settler.finishCancel(entry)
+    if (await this.#finishEnd(entry)) {
       report.removed++
       return true
     }
@@ -131,8 +135,32 @@ export class CatalogueScan {
     const { recordings, manifests } = this.#options
     const entry = await recordings.get(id)
     if (entry === undefined || isLive(entry) || entry.manifest_path !== path) return true
+    if (await this.#finishEnd(entry)) return true
     await manifests.write(entry)
     return true
+  }
+
+  /** What was cancelled, or has failed without a file, leaves nothing. False when it is not such a one. */
+  async #finishEnd(entry: CatalogueEntry): Promise<boolean> {
+    const { status, files } = entry.recording
+    const isFruitless = status === 'failed' && files.every(({ state }) => state === 'removed')
+    if ((status !== 'cancelled' && !isFruitless) || !isOwnerDead(entry, this.#options.node)) return false
+    if (status === 'cancelled') await this.#settler.finishCancel(entry)
+    else await this.#settler.finishFruitless(entry)
+    return true
+  }
+
+  /** Those whose manifest went, and whose last entry was cut off. */
+  async #finishUnseen(known: ReadonlyMap<string, KnownEntry>): Promise<number> {
+    const { recordings, manifests, isHeld } = this.#options
+    let finished = 0
+    for (const [id, { path, leavesNothing }] of known) {
+      if (!leavesNothing || path === null || this.#seen.has(id) || isHeld(id)) continue
+      if (!path.startsWith(manifests.recordDir + sep)) continue
+      const entry = await recordings.get(id)
+      if (entry !== undefined && (await this.#finishEnd(entry))) finished++
+    }
+    return finished
   }
 
   async #isThere(path: string): Promise<boolean> {

@@ -66,6 +66,12 @@ export class Settler {
     this.#emit('recording_cancelled', withoutTrace(entry))
   }
 
+  /** Finishes one that has come to its end without keeping anything, and still says where its manifest is. */
+  async finishFruitless(entry: CatalogueEntry): Promise<void> {
+    await this.eraseRest(entry)
+    await this.#options.recordings.put({ ...entry, revision: entry.revision + 1, manifest_path: null })
+  }
+
   /** Removes what is left on disk of one that has come to an end without files. */
   async eraseRest(entry: CatalogueEntry): Promise<void> {
     const { remover, manifests } = this.#options

@@ -182,6 +182,34 @@ describe('the catalogue', () => {
     expect(rig.tree.filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 
+  it('finishes a cancellation or a failure whose last step was cut off', async () => {
+    const files = [fileOf('a.mp4')]
+    // the catalogue knew of the cancellation, the manifest not yet
+    const { entry, directory } = await leave('aaaaaaaa-1', { status: 'recording', files })
+    rig.put(join(directory, 'a.mp4'), whole)
+    await rig.store.recordings.put({ ...entry, revision: 9, recording: { ...entry.recording, status: 'cancelled' } })
+    // everything is gone, but the catalogue was not told
+    await leave('bbbbbbbb-1', { status: 'cancelled', files }, 'store')
+    await leave('cccccccc-1', { status: 'failed', owner: null })
+    await leave('dddddddd-1', { status: 'failed', owner: null }, 'store')
+    await rig.reconciler().run()
+    for (const id of ['aaaaaaaa-1', 'bbbbbbbb-1']) {
+      expect(await rig.get(id)).toMatchObject({ manifest_path: null, recording: { status: 'cancelled', files: [] } })
+    }
+    for (const id of ['cccccccc-1', 'dddddddd-1']) {
+      expect(await rig.get(id)).toMatchObject({ manifest_path: null, recording: { status: 'failed' } })
+    }
+    expect(rig.tree).toEqual([])
+    expect(await rig.reconciler().run()).toEqual({ settled: 0, added: 0, removed: 0 })
+  })
+
+  it('leaves a cancellation alone that another process is at', async () => {
+    const owner = { node: NODE, pid: process.ppid, since: new Date().toISOString() }
+    await leave('aaaaaaaa-1', { status: 'cancelled', owner, files: [fileOf('a.mp4')] })
+    expect(await rig.reconciler().run()).toEqual({ settled: 0, added: 0, removed: 0 })
+    expect(await rig.manifests.holds((await rig.get('aaaaaaaa-1')) ?? entryOf('none'))).toBe(true)
+  })
+
   it('follows a directory that was moved, and never lists a copy twice', async () => {
     const { entry } = await leave('aaaaaaaa-1', { status: 'completed', owner: null }, 'disk')
     await rig.store.recordings.put({ ...entry, manifest_path: join(rig.recordDir, 'gone', 'recording.json') })
