@@ -112,7 +112,8 @@ export class RedisLink {
     } catch (error) {
       const message = this.#clean(error)
       if (/^(WRONGTYPE|ERR)\b/.test(message)) throw new StateDamagedError(`a key below ${this.prefix}`, message)
-      if (!this.#isClosed) this.#failed(message)
+      // what the loss of a connection means is known when the grace is over
+      if (this.#isProven && !this.#isClosed) this.#failed(message)
       throw this.away(error)
     }
   }
@@ -121,7 +122,9 @@ export class RedisLink {
   async #within(deadline: number, reply: Promise<unknown>): Promise<unknown> {
     const { promise, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      reject(new Error(`no answer within ${DEADLINE_MS} ms`))
+      const problem = `no answer within ${DEADLINE_MS} ms`
+      reject(new Error(problem))
+      this.#failed(problem)
       this.#isProven = false
       this.#client.disconnect(true)
     }, deadline - performance.now())
@@ -180,11 +183,17 @@ export class RedisLink {
 
   /** What an error says, without the password. */
   #clean(error: unknown): string {
-    const message = error instanceof Error ? error.message || error.name : String(error)
+    const message = said(error)
     const { password } = new URL(this.#place.url)
     if (password === '') return message
     return message.replaceAll(password, '…').replaceAll(decodeURIComponent(password), '…')
   }
+}
+
+/** A client that may not try again says so at length. */
+function said(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === 'MaxRetriesPerRequestError' ? 'the connection was lost' : error.message || error.name
 }
 
 /** Host and port alone. */
@@ -200,7 +209,7 @@ async function connect(url: string): Promise<Redis> {
     enableOfflineQueue: false,
     enableReadyCheck: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
+    maxRetriesPerRequest: 0,
     connectTimeout: 5000,
     disableClientInfo: true,
     retryStrategy: (times) => Math.min(FIRST_RECONNECT_MS * 2 ** Math.min(times - 1, 10), LAST_RECONNECT_MS),
