@@ -83,6 +83,7 @@ export class EmbeddedJobQueue implements JobQueue {
     if (this.#worker !== undefined || this.#closing !== undefined) {
       throw new MisuseError('a queue of jobs begins to work once, before it is closed')
     }
+    if (concurrency < 1) return
     this.#worker = new TaskWorker(this.#tasks, {
       node: this.#options.node,
       handler,

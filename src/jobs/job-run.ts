@@ -76,7 +76,8 @@ export class JobRun {
 
   #note(given: number, etaSeconds: number | null): void {
     const percent = Number.isFinite(given) ? Math.min(100, Math.max(0, given)) : this.#progress.percent
-    const eta = etaSeconds === null ? this.#estimate(percent) : Math.max(0, etaSeconds)
+    const isTold = etaSeconds !== null && Number.isFinite(etaSeconds)
+    const eta = isTold ? Math.max(0, etaSeconds) : this.#estimate(percent)
     this.#progress = { percent, eta_seconds: eta }
     this.#isChanged = true
   }

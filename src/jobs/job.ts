@@ -94,7 +94,7 @@ export interface JobQueue {
   depth(): Promise<{ readonly waiting: number; readonly running: number; readonly dead: number }>
   /** Returns the way to stop listening. */
   listen(listener: JobListener): () => void
-  /** Begins to do jobs in this process, `concurrency` at a time. */
+  /** Begins to do jobs in this process, `concurrency` at a time; with 0 it leaves them to others. */
   work(handler: JobHandler, options: { concurrency: number }): void
   /** Takes no more; what runs is aborted and left to be done again. Idempotent. */
   close(): Promise<void>

@@ -87,6 +87,8 @@ export class TaskWorker {
     const { concurrency, timing } = this.#options
     const free = concurrency - this.#running.size
     if (free <= 0) return undefined
+    const dueAtMs = await this.#tasks.nextDueMs(JOB_QUEUE) // asking costs less than taking, which locks the database
+    if (dueAtMs === undefined || dueAtMs > Date.now()) return dueAtMs
     const claim = { leaseMs: timing.leaseMs, limit: free, nowMs: Date.now() }
     const tasks = await this.#tasks.claim(JOB_QUEUE, this.#id, claim)
     for (const task of tasks) this.#begin(task)

@@ -16,6 +16,10 @@ queueConformance('embedded', async () => {
       stores.push(store)
       return new EmbeddedJobQueue(store.tasks, { node: `node-${stores.length}`, logger: silent, timing: HURRIED })
     },
+    addForeign: async () => {
+      const task = { id: 'jobs:foreign', queue: 'jobs', key: null, priority: 9, dueAtMs: 0, expiresAtMs: null }
+      await stores[0]?.tasks.add({ ...task, payload: { kind: 'later' } })
+    },
     clear: async () => {
       await Promise.all(stores.map((store) => store.close()))
       stores = []

@@ -9,6 +9,8 @@ import { type Act, job, Script } from './scripted-jobs.ts'
 export interface QueueGround {
   /** Another queue on the same jobs, as another process has one; in a hurry. */
   open(): Promise<JobQueue>
+  /** Adds something with the id `foreign` that is no job. */
+  addForeign(): Promise<void>
   /** Forgets all jobs. */
   clear(): Promise<void>
   drop(): Promise<void>
@@ -312,6 +314,27 @@ export function queueConformance(name: string, makeGround: () => Promise<QueueGr
       expect(script.aborted).toHaveLength(3)
       other.work(script.handler, { concurrency: 1 })
       await reaches(other, 'long', 'done')
+    })
+
+    it('leaves all to others when told to do none', async () => {
+      const [queue, other, script] = [await open(), await open(), new Script()]
+      queue.work(script.handler, { concurrency: 0 })
+      await queue.add(job('a'))
+      other.work(script.handler, { concurrency: 1 })
+      await reaches(queue, 'a', 'done')
+      await queue.close()
+    })
+
+    it('gives up what is no job of ours, and goes on', async () => {
+      const [queue, script] = [await open(), new Script()]
+      await ground.addForeign()
+      queue.work(script.handler, { concurrency: 1 })
+      await queue.add(job('a'))
+      await reaches(queue, 'a', 'done')
+      await until('it to be dead', async () => ((await queue.depth()).dead === 1 ? true : undefined))
+      expect(await queue.list({ limit: 10 })).toHaveLength(1)
+      expect(await queue.get('foreign')).toBeUndefined()
+      expect(script.begun).toEqual(['a'])
     })
 
     it('works once, and not when closed', async () => {

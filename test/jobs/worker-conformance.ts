@@ -150,6 +150,36 @@ export function workerConformance(
       expect(new Set(ends)).toEqual(new Set(['hang', ...ids].map((id) => `${id} done`)))
     })
 
+    it('bring every job to exactly one end while they are killed at random', async () => {
+      const place = ground.makePlace()
+      const queue = open(place)
+      const ends = new Map<string, Set<JobState>>()
+      queue.listen({
+        finished: ({ job: { job_id: id }, state }) => ends.set(id, (ends.get(id) ?? new Set()).add(state)),
+      })
+      const ids = Array.from({ length: 40 }, (_, index) => `${index % 4 === 0 ? 'fail' : 'slow'}-${index}`)
+      await Promise.all(ids.map((id) => queue.add(job(id))))
+      let nodes = 0
+      const alive = [await begin(place, 'n0'), await begin(place, 'n1')]
+      for (let kills = 0; kills < 6; kills++) {
+        const at = Math.floor(Math.random() * alive.length)
+        const seen = alive[at]?.said.length ?? 0
+        await until('some work, or none left', async () => {
+          const { waiting, running } = await queue.depth()
+          return (alive[at]?.said.length ?? 0) > seen || waiting + running === 0 ? true : undefined
+        })
+        await alive[at]?.end('SIGKILL')
+        alive[at] = await begin(place, kills % 2 === 0 ? `n${at}` : `new-${nodes++}`)
+      }
+      await until('all ends', () => (ends.size === ids.length ? true : undefined))
+      for (const id of ids) {
+        const status = await queue.get(id)
+        expect([...(ends.get(id) ?? [])], id).toEqual([status?.state])
+        if (id.startsWith('fail')) expect(status?.state).toBe('dead')
+        else expect(status?.state === 'done' || status?.error?.code === 'TD_JOB_LOST', id).toBe(true)
+      }
+    })
+
     it('drop what they were doing when another has it', async () => {
       const place = ground.makePlace()
       const [queue, script] = [open(place), new Script()]

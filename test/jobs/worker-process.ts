@@ -23,6 +23,8 @@ async function handler({ job_id: id }: Job, { signal }: JobContext): Promise<Job
       })
     })
   }
+  if (id.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 60))
+  if (id.startsWith('fail')) throw new Error('no luck')
   say(`did ${id}`)
   return { files: [] }
 }

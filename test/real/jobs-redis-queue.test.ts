@@ -1,3 +1,5 @@
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
 import { BullJobQueue } from '../../src/jobs/bull/queue.ts'
 import { queueConformance } from '../jobs/queue-conformance.ts'
 import { HURRIED, silent } from '../jobs/scripted-jobs.ts'
@@ -16,6 +18,13 @@ queueConformance('BullMQ', async () => {
         logger: silent,
         timing: HURRIED,
       }),
+    addForeign: async () => {
+      const client = new Redis(redis.url)
+      const queue = new Queue('jobs', { connection: client, prefix: `test-${round}` })
+      await queue.add('later', { kind: 'later' }, { jobId: 'job-foreign' })
+      await queue.close()
+      client.disconnect()
+    },
     clear: async () => {
       round++
     },

@@ -102,11 +102,18 @@ export class BullConnection {
     return this.#open({ maxRetriesPerRequest: null })
   }
 
-  /** Logs a failure of the connection, once until `well`. */
+  /** Logs that Redis is away, once until it is back. */
   failed(error: unknown): void {
     if (this.#isAway || this.#isClosed) return
     this.#isAway = true
     this.#logger.warn({ reason: messageOf(error) }, 'the queue of jobs in Redis cannot be reached; trying again')
+  }
+
+  /** BullMQ says that something went wrong: that Redis is away, or what nobody expects of it. */
+  complained(error: unknown): void {
+    if (this.#isClosed) return
+    if (this.#isAway || this.#clients.some(({ status }) => status !== 'ready')) this.failed(error)
+    else this.#logger.warn({ reason: messageOf(error) }, 'something is wrong with the queue of jobs in Redis')
   }
 
   close(): void {
@@ -127,7 +134,7 @@ export class BullConnection {
     if (this.#queue === undefined) {
       const options = { connection: client, prefix: this.bullPrefix, skipVersionCheck: true }
       this.#queue = new bullmq.Queue(QUEUE_NAME, options)
-      this.#queue.on('error', (error) => this.failed(error))
+      this.#queue.on('error', (error) => this.complained(error))
     }
     return { queue: this.#queue, client }
   }

@@ -62,7 +62,7 @@ export class BullEvents {
         lastEventId: `${Number(seconds) * 1000 - OVERLAP_MS}-0`,
       })
       this.#events = events
-      events.on('error', (error) => this.#connection.failed(error))
+      events.on('error', (error) => this.#connection.complained(error))
       events.on('progress', ({ jobId, data }) => void this.#progress(jobId, data))
       events.on('completed', ({ jobId }) => this.#ended(jobId))
       events.on('failed', ({ jobId }) => this.#ended(jobId))

@@ -24,6 +24,13 @@ export type Fate = z.output<typeof fateSchema>
 /** A job that was cancelled, with all that is known of it. */
 export type CancelledFate = Exclude<Fate, { fate: 'done' }>
 
+/** Unless it is another by now. Keys: fate, list; arguments: the fate as it was, the job's id. */
+const FORGET_IF = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('ZREM', KEYS[2], ARGV[2])
+  redis.call('DEL', KEYS[1])
+end`
+
 /** Where fates are kept: a string each, and a set that lists those cancelled by when they were added. */
 export class Fates {
   readonly #keyOf: (name: string) => string
@@ -62,9 +69,16 @@ export class Fates {
     return true
   }
 
-  async retrying(client: Redis, fate: CancelledFate): Promise<void> {
+  /**
+   * Adds a cancelled job again, by `add`. Whatever dies in between, it is cancelled still or waits: never neither. Its
+   * worker may be so fast as to have forgotten the fate first, and something new may have been decided.
+   */
+  async again(client: Redis, fate: CancelledFate, add: () => Promise<void>): Promise<void> {
+    const key = this.#key(fate.job.job_id)
     const text = JSON.stringify({ ...fate, fate: 'retrying' })
-    await client.set(this.#key(fate.job.job_id), text, 'PX', KEEP_DEAD_MS)
+    await client.set(key, text, 'PX', KEEP_DEAD_MS)
+    await add()
+    await client.eval(FORGET_IF, 2, key, this.#listKey, text, fate.job.job_id)
   }
 
   async forget(client: Redis, jobId: string): Promise<void> {

@@ -157,6 +157,7 @@ export class BullJobQueue implements JobQueue {
       throw new MisuseError('a queue of jobs begins to work once, before it is closed')
     }
     const { node, logger } = this.#options
+    if (concurrency < 1) return
     this.#worker = new BullWorker({
       connection: this.#connection,
       fates: this.#fates,
@@ -200,9 +201,7 @@ export class BullJobQueue implements JobQueue {
       if (performance.now() > deadlineMs) throw new StateAwayError(`job ${fate.job.job_id}`, 'its worker ends it still')
       await new Nap().sleep(LET_GO_LOOK_MS)
     }
-    await this.#fates.retrying(client, fate)
-    await this.#enter(queue, fate.job)
-    await this.#fates.forget(client, fate.job.job_id)
+    await this.#fates.again(client, fate, () => this.#enter(queue, fate.job))
     return true
   }
 }

@@ -9,7 +9,7 @@ import { Nap } from '../nap.ts'
 import { KEEP_DEAD_MS, KEEP_DONE_MS, MAX_TRIES, type QueueTiming, retryDelayMs } from '../queue-timing.ts'
 import { isDeadWorker, workerId } from '../worker-id.ts'
 import { type BullConnection, type BullPackages, QUEUE_NAME } from './connection.ts'
-import { type Fates, isCancelled } from './fates.ts'
+import type { Fates } from './fates.ts'
 import { bullIdOf, dataOf, spentTriesOf } from './status.ts'
 
 /** Finished jobs that are kept at most. */
@@ -85,7 +85,7 @@ export class BullWorker {
       removeOnFail: { age: KEEP_DEAD_MS / 1000, count: MAX_DEAD },
       settings: { backoffStrategy: (failures = 1) => retryDelayMs(failures, timing) },
     })
-    worker.on('error', (error) => connection.failed(error))
+    worker.on('error', (error) => connection.complained(error))
     worker.on('lockRenewalFailed', (bullIds) => this.#lost(bullIds))
     this.#worker = worker
   }
@@ -104,8 +104,8 @@ export class BullWorker {
     }
     const id = data.job.job_id
     const earlier = await fates.read(client, id)
-    if (earlier?.fate === 'done') await fates.forget(client, id) // of a worker that died before it gave its result
     if (earlier?.fate === 'cancelled') return this.#drop(bullmq, client, bull)
+    if (earlier !== undefined) await fates.forget(client, id) // of a try whose worker died, or of an earlier life
     const tries = spentTriesOf(bull, data)
     if (tries >= MAX_TRIES) throw new bullmq.UnrecoverableError(failureText(new JobLostError(tries)))
 
@@ -119,6 +119,7 @@ export class BullWorker {
       const facts = { job: id, kind: data.job.kind, recording: data.job.recording_id }
       switch (outcome.kind) {
         case 'done':
+          if ((await client.get(this.#lockKey(bull))) !== token) throw new bullmq.WaitingError('another worker has it')
           if (!(await fates.claimDone(client, id))) return await this.#drop(bullmq, client, bull)
           return outcome.result
         case 'stopped':
@@ -131,7 +132,7 @@ export class BullWorker {
           logger.info(facts, 'job cancelled')
           return await this.#drop(bullmq, client, bull)
         case 'failed': {
-          if (isCancelled(await fates.read(client, id))) return await this.#drop(bullmq, client, bull)
+          if ((await fates.read(client, id))?.fate === 'cancelled') return await this.#drop(bullmq, client, bull)
           const isDead = outcome.isFinal || tries + 1 >= MAX_TRIES
           logger.warn({ ...facts, err: outcome.error, tries: tries + 1 }, isDead ? 'job failed for good' : 'job failed')
           const text = failureText(outcome.error)
@@ -148,7 +149,7 @@ export class BullWorker {
 
   /** A cancelled job leaves BullMQ: its fate is all that is kept. */
   async #drop(bullmq: BullPackages['bullmq'], client: Redis, bull: BullJob): Promise<never> {
-    await client.del(this.#options.connection.bullKey(`${bull.id}:lock`)) // what is locked cannot be removed
+    await client.del(this.#lockKey(bull)) // what is locked cannot be removed
     await bull.remove()
     throw new bullmq.WaitingError('cancelled')
   }
@@ -162,7 +163,7 @@ export class BullWorker {
       while (!isOver) {
         const progress = run.takeProgress(timing.progressMs)
         if (progress !== undefined) await bull.updateProgress({ ...progress })
-        if (isCancelled(await fates.read(client, run.job.job_id))) return run.end('cancelled')
+        if ((await fates.read(client, run.job.job_id))?.fate === 'cancelled') return run.end('cancelled')
         if (!isOver) await ended.sleep(timing.lookMs)
       }
     }
@@ -175,20 +176,29 @@ export class BullWorker {
     }
   }
 
-  /** What workers of this node left that are no more can be done at once. What Redis does not let us free now stalls. */
+  /** What workers of this node left that are no more can be done at once. Waits for Redis as long as it takes. */
   async #freeDead(): Promise<void> {
-    const { connection, node } = this.#options
-    await connection
-      .call(async (queue, client) => {
+    const { connection, node, timing } = this.#options
+    const free = (): Promise<boolean> =>
+      connection.call(async (queue, client) => {
         for (const bull of await queue.getActive(0, 1000)) {
           if (bull.processedBy === undefined || !isDeadWorker(bull.processedBy, node, this.#id)) continue
           const data = dataOf(bull)
-          const token = await client.get(connection.bullKey(`${bull.id}:lock`))
-          if (data === undefined || token === null) continue
+          const token = await client.get(this.#lockKey(bull))
+          if (data === undefined || token === null) continue // its lease is over: it is taken for stalled soon
           await bull.updateData({ ...data, lost: data.lost + 1 })
           await bull.moveToWait(token)
         }
+        return true
       })
-      .catch((error: unknown) => connection.failed(error))
+    while (!this.#isClosed) {
+      const isFree = await free().catch((error: unknown) => connection.failed(error))
+      if (isFree) return
+      await new Nap().sleep(timing.idleMs)
+    }
+  }
+
+  #lockKey(bull: BullJob): string {
+    return this.#options.connection.bullKey(`${bull.id}:lock`)
   }
 }
