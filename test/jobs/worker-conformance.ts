@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { JobQueue, JobState, JobStatus } from '../../src/jobs/job.ts'
 import { until } from '../peers/until.ts'
@@ -16,7 +15,7 @@ class WorkerPeer {
   readonly gone: Promise<void>
 
   constructor(place: QueuePlace, node: string) {
-    const script = join(import.meta.dirname, 'worker-process.ts')
+    const script = new URL('./worker-process.ts', import.meta.url).pathname
     const child = spawn(process.execPath, [script, JSON.stringify(place), node], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#child = child
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
