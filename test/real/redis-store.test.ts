@@ -4,6 +4,7 @@ import { type RedisPeer, startRedis } from '../peers/redis.ts'
 import { eventsConform } from '../state/events-conformance.ts'
 import { agreesWithModel } from '../state/model-conformance.ts'
 import { recordingsConform } from '../state/recordings-conformance.ts'
+import { scales } from '../state/scale-conformance.ts'
 import { StoreBench } from '../state/store-bench.ts'
 import { tasksConform } from '../state/tasks-conformance.ts'
 
@@ -35,4 +36,5 @@ describe('RedisStateStore', () => {
   eventsConform(fresh)
   tasksConform(fresh)
   agreesWithModel(fresh)
+  scales(fresh)
 })

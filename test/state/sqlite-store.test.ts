@@ -5,6 +5,7 @@ import { scratch } from '../peers/tapedeck.ts'
 import { eventsConform } from './events-conformance.ts'
 import { agreesWithModel } from './model-conformance.ts'
 import { recordingsConform } from './recordings-conformance.ts'
+import { scales } from './scale-conformance.ts'
 import { StoreBench } from './store-bench.ts'
 import { tasksConform } from './tasks-conformance.ts'
 
@@ -27,4 +28,5 @@ describe('SqliteStateStore', () => {
   eventsConform(fresh)
   tasksConform(fresh)
   agreesWithModel(fresh)
+  scales(fresh)
 })

@@ -35,6 +35,8 @@ export class RedisLink {
   readonly #probe: NodeJS.Timeout
   #grace: NodeJS.Timeout | undefined
   #isProven = false
+  /** Grows with each connection. */
+  #epoch = 0
   #isClosed = false
   #problem = 'no connection yet'
 
@@ -111,7 +113,7 @@ export class RedisLink {
       return await this.#within(deadline, send())
     } catch (error) {
       const message = this.#clean(error)
-      if (/^(WRONGTYPE|ERR)\b/.test(message)) throw new StateDamagedError(`a key below ${this.prefix}`, message)
+      if (/^WRONGTYPE|user_script/.test(message)) throw new StateDamagedError(`a key below ${this.prefix}`, message)
       // what the loss of a connection means is known when the grace is over
       if (this.#isProven && !this.#isClosed) this.#failed(message)
       throw this.away(error)
@@ -121,10 +123,13 @@ export class RedisLink {
   /** Rejects at the deadline, and then begins a new connection: whatever comes on the old one comes too late. */
   async #within(deadline: number, reply: Promise<unknown>): Promise<unknown> {
     const { promise, reject } = Promise.withResolvers<never>()
+    const epoch = this.#epoch
     const timer = setTimeout(() => {
       const problem = `no answer within ${DEADLINE_MS} ms`
       reject(new Error(problem))
       this.#failed(problem)
+      if (this.#epoch !== epoch) return
+      this.#epoch++
       this.#isProven = false
       this.#client.disconnect(true)
     }, deadline - performance.now())
@@ -163,6 +168,7 @@ export class RedisLink {
   }
 
   #lost(): void {
+    this.#epoch++
     this.#isProven = false
     if (this.#isClosed) return
     this.#grace ??= setTimeout(() => {
