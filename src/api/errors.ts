@@ -35,6 +35,16 @@ export class MethodError extends TapedeckError {
   }
 }
 
+/** A body that is not JSON. */
+export class MediaTypeError extends TapedeckError {
+  readonly code = 'TD_MEDIA_TYPE'
+  readonly fault = 'caller'
+
+  constructor(type: string) {
+    super(`a body of type ${JSON.stringify(type.slice(0, 100))} cannot be read; send application/json`)
+  }
+}
+
 /** Nobody of this name publishes in the room. */
 export class ParticipantMissingError extends TapedeckError {
   readonly code = 'TD_PARTICIPANT_MISSING'

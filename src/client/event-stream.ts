@@ -83,7 +83,8 @@ class EventSocketReader {
       this.#end()
     })
     this.#socket.addEventListener('error', () => this.#end())
-    signal?.addEventListener('abort', () => this.close(), { once: true })
+    if (signal?.aborted === true) this.close()
+    else signal?.addEventListener('abort', () => this.close(), { once: true })
   }
 
   /** Undefined when there is no more to come. */
@@ -121,6 +122,7 @@ function addressOf(connection: Connection, rooms: readonly string[] | undefined,
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve()
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms)
     signal?.addEventListener(

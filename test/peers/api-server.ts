@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { type ServerOptions, serverSettings } from '../../src/config.ts'
+import type { Logger } from '../../src/media/ports.ts'
 import { TapedeckServer } from '../../src/server.ts'
 import { scratch } from './tapedeck.ts'
 
@@ -29,7 +30,7 @@ export class ApiServer {
     this.#drop = drop
   }
 
-  static async start(options: ServerOptions = {}): Promise<ApiServer> {
+  static async start(options: ServerOptions = {}, logger?: Logger): Promise<ApiServer> {
     const { path, drop } = scratch('api')
     const settings = serverSettings({
       rtmp: '127.0.0.1:0',
@@ -41,7 +42,7 @@ export class ApiServer {
       thumbnails: false,
       ...options,
     })
-    const server = new TapedeckServer(settings)
+    const server = new TapedeckServer(settings, logger)
     const { http, rtmp } = await server.start()
     const at = { http: `http://127.0.0.1:${http?.port}`, rtmp: `rtmp://127.0.0.1:${rtmp?.port}`, path }
     return new ApiServer(server, at, drop)

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { BadRequestError } from '../errors.ts'
+import { BadRequestError, MediaTypeError } from '../errors.ts'
 import type { Route } from './routes.ts'
 
 /** How many mistakes are told at a time. */
@@ -35,5 +35,9 @@ export function parseJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined)
     else parse(request, String(body), done)
+  })
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    else done(new MediaTypeError(request.headers['content-type'] ?? ''))
   })
 }

@@ -23,6 +23,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   409: 'It is on hold, or run by another server',
   412: 'The file has changed',
   413: 'The body is too large',
+  415: 'The body is not JSON',
   416: 'The range lies outside of the file',
   429: 'Too many requests; Retry-After says when to go on',
   500: 'A fault of the server',
@@ -51,7 +52,10 @@ export function openApiDocument(mount: string, version: string): string {
 }
 
 function operation(id: string, path: string, route: Route): ZodOpenApiOperationObject {
-  const statuses = route.permission === 'public' ? [429, 500] : [...USUAL_ERRORS, ...route.errors].sort((a, b) => a - b)
+  const statuses =
+    route.permission === 'public'
+      ? [429, 500]
+      : [...USUAL_ERRORS, ...route.errors, ...(route.body === noBody ? [] : [413, 415])].sort((a, b) => a - b)
   return {
     operationId: id,
     summary: route.summary,

@@ -21,7 +21,7 @@ export interface Route {
   readonly answer: z.ZodType
   /** Of what is not JSON. */
   readonly media?: string
-  /** Statuses beside 400, 401, 403, 429, 500 and 503. */
+  /** Statuses beside 400, 401, 403, 429, 500 and 503, and 413 and 415 where there is a body. */
   readonly errors: readonly number[]
 }
 
@@ -66,7 +66,7 @@ export const ROUTES = {
     query: requests.startQuery,
     body: requests.startBody,
     status: 201,
-    errors: [404, 413, 507],
+    errors: [404, 507],
   },
   stopRecording: { ...inRoom, summary: 'Stop; files are finished and work after the stop begins' },
   pauseRecording: { ...inRoom, summary: 'Pause; what is sent meanwhile is not kept' },
