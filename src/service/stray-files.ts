@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
-import { basename, dirname, resolve, sep } from 'node:path'
+import { basename, dirname, relative, sep } from 'node:path'
 import type { Logger } from '../media/ports.ts'
 import { isProcessOf } from '../recorder/process-life.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { Journal, JournalEntry } from '../state/journal.ts'
 import type { Storage } from '../storage/ports.ts'
-import { type FileFacts, surveyFile } from './file-survey.ts'
+import { type FileFacts, isMediaPath, surveyFile } from './file-survey.ts'
 import type { ManifestStore } from './manifest.ts'
-import { automaticManifestPath, locateFile, MANIFEST_NAME } from './manifest-place.ts'
+import { AUTOMATIC_ENDING, automaticManifestPath, locateFile } from './manifest-place.ts'
 import { INTERRUPTED_CODE } from './settlement.ts'
 import type { TakeOver } from './settler.ts'
+
+/** How old a file may be that is known by its title alone: older ones were put there by others, or stand in the journal, ms. */
+const YOUNG_MS = 24 * 3_600_000
+const MAX_NAME = 255
 
 /** What looking for stray files works with. */
 export interface StrayFilesOptions {
@@ -22,8 +26,9 @@ export interface StrayFilesOptions {
 }
 
 /**
- * Files of automatic recordings whose process died between making them and writing the first manifest: the journal knew
- * them. They get a manifest of their own.
+ * Files of automatic recordings whose process died between making them and writing the first manifest. They get a manifest
+ * of their own. The journal knew them; or, when the next process died, too, before it had come so far, their title and age
+ * tell.
  */
 export class StrayFiles {
   readonly #options: StrayFilesOptions
@@ -35,40 +40,70 @@ export class StrayFiles {
     this.#left = left(options)
   }
 
-  /** Enters those that no manifest names. Always true. @throws StorageError */
-  async enter(report: { added: number }): Promise<boolean> {
-    if (this.#left.length === 0) return true
-    const named = await this.#namedPaths()
-    for (const entry of this.#left) {
-      if (named.has(entry.path) || !(await this.#isAutomatic(entry.path))) continue
-      const facts = await surveyFile(this.#options.storage, entry.path, false)
-      if (facts?.hasMedia !== true) continue
-      this.#options.logger.warn(
-        { path: entry.path, room: entry.room },
-        'file that a crash left without a manifest gets one',
-      )
-      await this.#options.takeOver(entryFor(entry, facts, this.#options.node))
-      report.added++
+  /** Enters those that no manifest names. @throws StorageError */
+  async enter(report: { added: number }): Promise<void> {
+    const { storage, manifests } = this.#options
+    const nowMs = Date.now()
+    const young = (await manifests.files()).filter(
+      ({ path, modifiedAtMs: atMs }) => isMediaPath(path) && atMs < performance.timeOrigin && atMs > nowMs - YOUNG_MS,
+    )
+    const open = new Set(this.#options.journal.list().map(({ path }) => path))
+    const candidates = new Map<string, JournalEntry | undefined>(this.#left.map((entry) => [entry.path, entry]))
+    for (const { path } of young) if (!open.has(path) && !candidates.has(path)) candidates.set(path, undefined)
+    if (candidates.size === 0) return
+    const isOwned = await this.#owned()
+    for (const [path, known] of candidates) {
+      if (isOwned(path)) continue
+      const facts = await surveyFile(storage, path, false)
+      const origin = facts?.hasMedia === true ? originOf(known, facts) : undefined
+      if (facts !== undefined && origin !== undefined) await this.#enter(path, facts, origin, report)
     }
-    return true
   }
 
-  async #namedPaths(): Promise<Set<string>> {
+  async #enter(path: string, facts: FileFacts, origin: Origin, report: { added: number }): Promise<void> {
+    const { logger, takeOver, node, manifests } = this.#options
+    logger.warn({ path, room: origin.room }, 'file that a crash left without a manifest gets one')
+    await takeOver(entryFor(relative(manifests.recordDir, path), path, { facts, origin, node }))
+    report.added++
+  }
+
+  /** Tells whether a path is somebody's already: named by a manifest, made of what one names, or not in our place at all. */
+  async #owned(): Promise<(path: string) => boolean> {
     const { manifests } = this.#options
     const named = new Set<string>()
-    for await (const { entry } of manifests.find()) {
+    const stems = new Set<string>()
+    const directories = new Set<string>()
+    for await (const { path, entry } of manifests.find()) {
       for (const file of entry.recording.files) named.add(locateFile(entry, file, manifests.recordDir))
+      if (entry.automatic) stems.add(path.slice(0, -AUTOMATIC_ENDING.length))
+      else directories.add(dirname(path))
     }
-    return named
+    return (path) => {
+      if (named.has(path) || !path.startsWith(manifests.recordDir + sep)) return true
+      for (let at = dirname(path); at.length > manifests.recordDir.length; at = dirname(at)) {
+        if (directories.has(at)) return true
+      }
+      for (let end = path.length; end > dirname(path).length; end--) if (stems.has(path.slice(0, end))) return true
+      return false
+    }
   }
+}
 
-  /** Below the recording directory, and not in the directory of a recording that was asked for. */
-  async #isAutomatic(path: string): Promise<boolean> {
-    const { manifests } = this.#options
-    if (!resolve(path).startsWith(manifests.recordDir + sep)) return false
-    const beside = await manifests.glance(resolve(dirname(path), MANIFEST_NAME)).catch(() => undefined)
-    return beside === undefined
-  }
+/** Where a file came from. */
+interface Origin {
+  readonly room: string
+  readonly participant: string
+  readonly startedAtMs: number
+}
+
+/** Undefined for a file that is not of a recorder: those are titled `room/participant`. */
+function originOf(known: JournalEntry | undefined, { title = '', modifiedAtMs, durationMs }: FileFacts): Origin | undefined {
+  if (known !== undefined) return known
+  const at = title.indexOf('/')
+  if (at < 1 || at === title.length - 1) return undefined
+  const [room, participant] = [title.slice(0, at), title.slice(at + 1)]
+  if (room.length > MAX_NAME || participant.length > MAX_NAME) return undefined
+  return { room, participant, startedAtMs: Math.round(modifiedAtMs - durationMs) }
 }
 
 function left({ journal, logger }: StrayFilesOptions): JournalEntry[] {
@@ -83,12 +118,16 @@ function left({ journal, logger }: StrayFilesOptions): JournalEntry[] {
 }
 
 /** The same for the same file, however often it is made. */
-function entryFor(stray: JournalEntry, facts: FileFacts, node: string): CatalogueEntry {
-  const digest = createHash('sha256').update(stray.id).digest('hex')
+function entryFor(
+  name: string,
+  path: string,
+  { facts, origin, node }: { facts: FileFacts; origin: Origin; node: string },
+): CatalogueEntry {
+  const digest = createHash('sha256').update(name).digest('hex')
   const id = `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-8${digest.slice(17, 20)}-${digest.slice(20, 32)}`
-  const createdAt = new Date(stray.startedAtMs).toISOString()
-  const endedAt = new Date(stray.startedAtMs + facts.durationMs).toISOString()
-  const { room, participant, path } = stray
+  const createdAt = new Date(origin.startedAtMs).toISOString()
+  const endedAt = new Date(origin.startedAtMs + facts.durationMs).toISOString()
+  const { room, participant } = origin
   return {
     version: 1,
     revision: 1,
@@ -122,7 +161,7 @@ function entryFor(stray: JournalEntry, facts: FileFacts, node: string): Catalogu
       error: { code: INTERRUPTED_CODE, message: 'the server ended just after it had begun; what had come is kept' },
       files: [
         {
-          file_id: stray.id.slice(0, 64),
+          file_id: `found-${digest.slice(0, 12)}`,
           kind: 'source',
           participant_id: participant,
           source_file_id: null,

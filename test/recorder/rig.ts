@@ -53,6 +53,7 @@ export class Rig {
   readonly storage: MemoryStorage
   readonly journal: SqliteJournal
   readonly lines: Line[] = []
+  readonly logger: Logger
   readonly audits: { event: AuditEvent; path: string; details: Readonly<Record<string, unknown>> }[] = []
   readonly hub: Hub
   readonly recorder: Recorder
@@ -67,6 +68,7 @@ export class Rig {
       this.lines.push({ level, message, fields: { ...fields } })
     }
     const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+    this.logger = logger
     this.hub = new Hub({ takeover: false, maxStreams: 100 }, logger)
     this.recorder = new Recorder({
       ...(shared.now === undefined ? {} : { now: shared.now }),
