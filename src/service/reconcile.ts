@@ -103,7 +103,8 @@ export class Reconciler {
       isComplete = await this.#settleAbandoned(report)
       if (!this.#isScanned && !this.#isStopped) {
         const scan = new CatalogueScan(this.#options, this.#settler, () => this.#isStopped)
-        this.#isScanned = (await scan.run(report)) && (await this.#strays.enter(report))
+        this.#isScanned = await scan.run(report)
+        if (this.#isScanned) await this.#strays.enter(report)
         isComplete &&= this.#isScanned
       }
     } catch (error) {

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { basename, dirname, relative, sep } from 'node:path'
+import { basename, dirname, relative } from 'node:path'
 import type { Logger } from '../media/ports.ts'
 import { isProcessOf } from '../recorder/process-life.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { Journal, JournalEntry } from '../state/journal.ts'
-import type { Storage } from '../storage/ports.ts'
+import type { Storage, StoredFile } from '../storage/ports.ts'
 import { type FileFacts, isMediaPath, surveyFile } from './file-survey.ts'
 import type { ManifestStore } from './manifest.ts'
-import { AUTOMATIC_ENDING, automaticManifestPath, locateFile } from './manifest-place.ts'
+import { AUTOMATIC_ENDING, automaticManifestPath, isManifestPath, locateFile } from './manifest-place.ts'
 import { INTERRUPTED_CODE } from './settlement.ts'
 import type { TakeOver } from './settler.ts'
 
@@ -42,21 +42,23 @@ export class StrayFiles {
 
   /** Enters those that no manifest names. @throws StorageError */
   async enter(report: { added: number }): Promise<void> {
-    const { storage, manifests } = this.#options
-    const nowMs = Date.now()
-    const young = (await manifests.files()).filter(
-      ({ path, modifiedAtMs: atMs }) => isMediaPath(path) && atMs < performance.timeOrigin && atMs > nowMs - YOUNG_MS,
-    )
-    const open = new Set(this.#options.journal.list().map(({ path }) => path))
-    const candidates = new Map<string, JournalEntry | undefined>(this.#left.map((entry) => [entry.path, entry]))
-    for (const { path } of young) if (!open.has(path) && !candidates.has(path)) candidates.set(path, undefined)
-    if (candidates.size === 0) return
-    const isOwned = await this.#owned()
-    for (const [path, known] of candidates) {
-      if (isOwned(path)) continue
+    const { storage, manifests, journal } = this.#options
+    const files = await manifests.files()
+    const open = new Set(journal.list().map(({ path }) => path))
+    const known = new Map(this.#left.map((entry) => [entry.path, entry]))
+    const isTaken = takenPlaces(files, manifests.recordDir)
+    const strays = files.filter(({ path, modifiedAtMs }) => {
+      const isMeant = known.has(path) || (isYoung(modifiedAtMs) && !open.has(path))
+      return isMeant && isMediaPath(path) && !isTaken(path)
+    })
+    if (strays.length === 0) return
+    const named = await this.#named()
+    for (const { path, modifiedAtMs } of strays) {
+      if (named.has(path)) continue
       const facts = await surveyFile(storage, path, false)
-      const origin = facts?.hasMedia === true ? originOf(known, facts) : undefined
-      if (facts !== undefined && origin !== undefined) await this.#enter(path, facts, origin, report)
+      if (facts?.hasMedia !== true) continue
+      const origin = known.get(path) ?? originOf(facts, modifiedAtMs)
+      if (origin !== undefined) await this.#enter(path, facts, origin, report)
     }
   }
 
@@ -67,25 +69,39 @@ export class StrayFiles {
     report.added++
   }
 
-  /** Tells whether a path is somebody's already: named by a manifest, made of what one names, or not in our place at all. */
-  async #owned(): Promise<(path: string) => boolean> {
+  /** Files that manifests of automatic recordings name. */
+  async #named(): Promise<Set<string>> {
     const { manifests } = this.#options
     const named = new Set<string>()
-    const stems = new Set<string>()
-    const directories = new Set<string>()
-    for await (const { path, entry } of manifests.find()) {
+    for await (const { entry } of manifests.find()) {
       for (const file of entry.recording.files) named.add(locateFile(entry, file, manifests.recordDir))
-      if (entry.automatic) stems.add(path.slice(0, -AUTOMATIC_ENDING.length))
-      else directories.add(dirname(path))
     }
-    return (path) => {
-      if (named.has(path) || !path.startsWith(manifests.recordDir + sep)) return true
-      for (let at = dirname(path); at.length > manifests.recordDir.length; at = dirname(at)) {
-        if (directories.has(at)) return true
-      }
-      for (let end = path.length; end > dirname(path).length; end--) if (stems.has(path.slice(0, end))) return true
-      return false
+    return named
+  }
+}
+
+/** Old enough to be of another process, young enough to be of the last ones. */
+function isYoung(atMs: number): boolean {
+  return atMs < performance.timeOrigin && atMs > Date.now() - YOUNG_MS
+}
+
+/**
+ * Tells whether a file is somebody's by its place: in the directory of a recording that was asked for, or beside the manifest
+ * of an automatic one and named like it, as its parts and what was made of them.
+ */
+function takenPlaces(files: readonly StoredFile[], recordDir: string): (path: string) => boolean {
+  const stems = new Set<string>()
+  const directories = new Set<string>()
+  for (const { path } of files) {
+    if (path.endsWith(AUTOMATIC_ENDING)) stems.add(path.slice(0, -AUTOMATIC_ENDING.length))
+    else if (isManifestPath(path)) directories.add(dirname(path))
+  }
+  return (path) => {
+    for (let at = dirname(path); at.length > recordDir.length; at = dirname(at)) if (directories.has(at)) return true
+    for (let end = path.length - 1; end > dirname(path).length; end--) {
+      if (/[._-]/.test(path.charAt(end)) && stems.has(path.slice(0, end))) return true
     }
+    return false
   }
 }
 
@@ -97,12 +113,10 @@ interface Origin {
 }
 
 /** Undefined for a file that is not of a recorder: those are titled `room/participant`. */
-function originOf(known: JournalEntry | undefined, { title = '', modifiedAtMs, durationMs }: FileFacts): Origin | undefined {
-  if (known !== undefined) return known
+function originOf({ title = '', durationMs }: FileFacts, modifiedAtMs: number): Origin | undefined {
   const at = title.indexOf('/')
-  if (at < 1 || at === title.length - 1) return undefined
   const [room, participant] = [title.slice(0, at), title.slice(at + 1)]
-  if (room.length > MAX_NAME || participant.length > MAX_NAME) return undefined
+  if (at < 1 || participant === '' || room.length > MAX_NAME || participant.length > MAX_NAME) return undefined
   return { room, participant, startedAtMs: Math.round(modifiedAtMs - durationMs) }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CatalogueEntry } from '../../src/state/catalogue-entry.ts'
@@ -256,6 +256,31 @@ describe('the catalogue', () => {
     expect(entry).toMatchObject({ automatic: true, recording: { status: 'completed', file_name: 'live_test_1.mp4' } })
     expect(rig.tree).toEqual(['live_test_1.mp4', 'live_test_1.recording.json'])
     expect(await rig.reconciler().run()).toEqual({ settled: 0, added: 0, removed: 0 })
+  })
+
+  it('knows a file that was mended by a process that died, too, by its title and age', async () => {
+    const soon = new Date(performance.timeOrigin - 60_000)
+    const old = new Date(Date.now() - 48 * 3_600_000)
+    const at = (name: string, time: Date, bytes = whole) => {
+      rig.put(join(rig.recordDir, name), bytes)
+      utimesSync(join(rig.recordDir, name), time, time)
+    }
+    const manifestPath = join(rig.recordDir, 'other.recording.json')
+    await rig.manifests.write(entryOf('aaaaaaaa-1', { automatic: true, manifestPath, files: [fileOf('odd-name.mp4')] }))
+    at('stray.mp4', soon)
+    at('old.mp4', old)
+    at('now.mp4', new Date())
+    at('odd-name.mp4', soon) // is named by a manifest
+    at('other.low.mp4', soon) // was made of something that is
+    at('of-somebody-else.mp4', soon, new Uint8Array(1000))
+    expect(await rig.reconciler().run()).toMatchObject({ added: 2 })
+    const [entry] = (await rig.store.recordings.list({ limit: 10 })).entries
+    expect(entry?.recording).toMatchObject({
+      room_id: 'live',
+      file_name: 'stray.mp4',
+      participants: [{ participant_id: 'test' }],
+    })
+    expect(rig.tree.filter((name) => name.endsWith('.json'))).toEqual(['other.recording.json', 'stray.recording.json'])
   })
 
   it('finds the parts of an automatic recording by their names', async () => {
