@@ -22,10 +22,16 @@ const { output } = await bundle.write({
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
 })
 await bundle.close()
+for (const chunk of output) if (chunk.type === 'chunk') writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
 chmodSync('dist/cli/main.js', 0o755)
 
 const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? Object.keys(chunk.modules) : []))
 writeFileSync('dist/cli/LICENSES.txt', licenses(new Set(modules.map(packageOf).filter((name) => name !== undefined))))
+
+/** V8 keeps a source in two bytes per character as soon as one of them needs it: a quotation mark would cost a megabyte. */
+function ascii(code: string): string {
+  return code.replaceAll(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
 
 /** The package in node_modules that a bundled file comes from. */
 function packageOf(path: string): string | undefined {
