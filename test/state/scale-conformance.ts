@@ -89,13 +89,6 @@ export function scales(fresh: () => StoreBench): void {
         )
         expect(await medianMs(() => recordings.count(counted)), JSON.stringify(query)).toBeLessThan(PAGE_MS)
       }
-      console.log(
-        await medianMs(() => recordings.list({ limit: 100 })),
-        await medianMs(() => recordings.list({ limit: 1000 })),
-        await medianMs(() => recordings.list({ limit: 100, statuses: ['failed', 'cancelled'] })),
-        await medianMs(() => recordings.count({ room: 'room1', user: 'seldom' })),
-        await medianMs(() => recordings.put(entryOf('one'))),
-      )
     })
   })
 }
