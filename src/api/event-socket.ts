@@ -75,7 +75,11 @@ export class EventSocket {
   /** Adds the route to `app`, below each of `prefixes`. The sockets are closed when `app` is. */
   mount(app: FastifyInstance, prefixes: readonly string[]): void {
     const options = { maxPayload: MAX_CLIENT_MESSAGE_BYTES, perMessageDeflate: false }
-    app.register(websocket, { options, errorHandler: (_, socket) => socket.terminate(), preClose: () => this.#close() })
+    app.register(websocket, {
+      options,
+      errorHandler: (_, socket) => socket.terminate(),
+      preClose: () => this.#close(app),
+    })
     app.register(async (scope) => {
       for (const prefix of prefixes) {
         scope.route({
@@ -203,8 +207,10 @@ export class EventSocket {
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(app: FastifyInstance): Promise<void> {
     this.#isClosed = true
+    // who wants to upgrade from now on gets an ordinary answer: a socket that is half upgraded would hold the server
+    app.server.removeAllListeners('upgrade')
     const peers = [...this.#peers]
     const gone = peers.map(({ socket }) => new Promise<void>((resolve) => socket.once('close', () => resolve())))
     for (const { connection } of peers) connection.close(CLOSE.goingAway, 'the server stops')

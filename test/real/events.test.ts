@@ -9,6 +9,7 @@ import { type RedisPeer, startRedis } from '../peers/redis.ts'
 import { freePort, scratch } from '../peers/tapedeck.ts'
 
 const TOTAL = 10_000
+const RETRY_MS = 20
 const CHROMIUM_ARGS =
   '--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run'
 
@@ -54,7 +55,8 @@ async function listen(url: string, last: number, seed: number): Promise<EventMes
       }
       return heard.length >= enough || heard.at(-1)?.data.n === last
     }
-    await client.until(isDone).catch(() => undefined) // closed by a restart, or not there yet: come back
+    // closed by a restart, or not there yet: come back soon
+    await client.until(isDone).catch(() => new Promise((resolve) => setTimeout(resolve, RETRY_MS)))
     isDone()
     client.socket.terminate()
     await client.end()
