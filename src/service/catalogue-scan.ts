@@ -5,7 +5,7 @@ import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { RecordingStore } from '../state/store.ts'
 import type { Storage, StoredFile } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
-import { DELETED_ENDING, isManifestPath, MANIFEST_NAME } from './manifest-place.ts'
+import { isManifestPath, MANIFEST_NAME, markedManifest } from './manifest-place.ts'
 import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
@@ -68,8 +68,7 @@ export class CatalogueScan {
   /** False when it was stopped, or something has to be looked at again. @throws StateAwayError */
   async run(report: { settled: number; added: number; removed: number }): Promise<boolean> {
     const files = await this.#options.manifests.files()
-    for (const file of files)
-      if (file.path.endsWith(DELETED_ENDING)) report.removed += await this.#finishDelete(file.path)
+    for (const { path } of files) report.removed += await this.#finishDelete(path)
     for (const file of files) await this.#removeDraft(file)
     const known = await knownEntries(this.#options.recordings)
     let isComplete = true
@@ -169,9 +168,9 @@ export class CatalogueScan {
 
   async #finishDelete(path: string): Promise<number> {
     const { manifests, remover, logger } = this.#options
-    const entry: CatalogueEntry | undefined = await manifests.readFound(path)
-    if (entry === undefined) return 0
-    const place = path.slice(0, -DELETED_ENDING.length)
+    const place = markedManifest(path)
+    const entry: CatalogueEntry | undefined = place === undefined ? undefined : await manifests.readFound(path)
+    if (place === undefined || entry === undefined) return 0
     try {
       await remover.resume({ ...entry, manifest_path: place })
       return 1

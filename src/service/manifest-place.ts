@@ -9,8 +9,20 @@ import { ManifestError } from './errors.ts'
 export const MANIFEST_NAME = 'recording.json'
 /** Of an automatic one, behind the stem of its first file. */
 export const AUTOMATIC_ENDING = '.recording.json'
-/** Behind a manifest whose recording is being deleted: it counts no more, and says what is still to be removed. */
-export const DELETED_ENDING = '.deleted'
+/** Of a manifest whose recording is being deleted: it counts no more, and says what is still to be removed. */
+const DELETED_ENDING = '.deleted'
+
+/** Where a manifest lies while its recording is being deleted: beside the recording's directory, so that this can go first. */
+export function deletionMarker(manifestPath: string): string {
+  return (basename(manifestPath) === MANIFEST_NAME ? dirname(manifestPath) : manifestPath) + DELETED_ENDING
+}
+
+/** The manifest that a deletion marker was; undefined for other files. */
+export function markedManifest(path: string): string | undefined {
+  if (!path.endsWith(DELETED_ENDING)) return undefined
+  const place = path.slice(0, -DELETED_ENDING.length)
+  return place.endsWith(AUTOMATIC_ENDING) ? place : join(place, MANIFEST_NAME)
+}
 
 /** The directory of a recording that was asked for, absolute. */
 export function recordingDirectory(recordDir: string, roomId: string, createdAtMs: number, id: string): string {

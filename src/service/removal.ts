@@ -5,7 +5,7 @@ import type { Audit } from '../recorder/audit.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
-import { DELETED_ENDING, locateFile } from './manifest-place.ts'
+import { deletionMarker, locateFile } from './manifest-place.ts'
 
 /** Endings of what tapedeck itself makes in a recording's own directory; anything else is somebody else's and stays. */
 const OWN_ENDINGS = new Set([
@@ -61,7 +61,7 @@ export class RecordingRemover {
     if (path !== null) {
       await manifests.settle(entry)
       // when it is gone already, there is nothing to mark
-      await storage.rename(path, path + DELETED_ENDING).catch((error: unknown) => {
+      await storage.rename(path, deletionMarker(path)).catch((error: unknown) => {
         if (!isMissing(error)) throw error
       })
     }
@@ -76,8 +76,7 @@ export class RecordingRemover {
     await this.eraseFiles(entry)
     const { manifest_path: path } = entry
     if (path !== null) {
-      if (isForgotten) await storage.remove(path + DELETED_ENDING)
-      if (!entry.automatic) await storage.removeDirectory(dirname(path))
+      if (isForgotten) await storage.remove(deletionMarker(path))
     }
     audit.note('deleted', path ?? id, { recording: id, room: roomId, reason })
     logger.info({ recording: id, room: roomId, reason }, 'recording is deleted')
@@ -87,7 +86,7 @@ export class RecordingRemover {
 
   /**
    * Removes all files of a recording: those that its manifest names, and in a directory of its own whatever else tapedeck
-   * made there. The manifest, and one that is marked as deleted, stay.
+   * made there, and that directory itself, unless the manifest is in it: that stays.
    * @throws StorageError
    */
   async eraseFiles(entry: CatalogueEntry): Promise<void> {
@@ -110,7 +109,7 @@ export class RecordingRemover {
     if (entry.automatic) return named.flatMap((path) => [path, `${path}.json`])
     const present = await storage.list(dirname(manifest), MAX_FILES)
     const paths = present.map(({ path }) => resolve(path)).filter((path) => OWN_ENDINGS.has(extname(path)))
-    return [...new Set([...named, ...paths])].filter((path) => path !== manifest && path !== manifest + DELETED_ENDING)
+    return [...new Set([...named, ...paths])].filter((path) => path !== manifest)
   }
 }
 

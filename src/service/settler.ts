@@ -60,9 +60,10 @@ export class Settler {
   /** Finishes the removal of a cancelled recording. */
   async finishCancel(entry: CatalogueEntry): Promise<void> {
     const { remover, recordings, manifests } = this.#options
+    await recordings.put(entry) // says where the rest is, until nothing is left
     await remover.eraseFiles(entry)
-    await recordings.put(withoutTrace(entry))
     if (entry.manifest_path !== null) await manifests.remove(entry)
+    await recordings.put(withoutTrace(entry))
     this.#emit('recording_cancelled', withoutTrace(entry))
   }
 
@@ -124,8 +125,8 @@ export class Settler {
 
   async #fail(entry: CatalogueEntry): Promise<void> {
     const failed = fruitless(entry)
-    await this.#options.recordings.put(failed)
-    await this.eraseRest(entry)
+    await this.#options.recordings.put({ ...failed, manifest_path: entry.manifest_path })
+    if (entry.manifest_path !== null) await this.finishFruitless({ ...failed, manifest_path: entry.manifest_path })
     this.#emit('recording_failed', failed)
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { CatalogueEntry } from '../../src/state/catalogue-entry.ts'
@@ -227,12 +227,15 @@ describe('the catalogue', () => {
     for (const [id, left] of [
       ['aaaaaaaa-1', 'file'],
       ['bbbbbbbb-1', 'marker'],
+      ['cccccccc-1', 'directory'],
     ] as const) {
       const { directory } = await leave(id, { status: 'completed', owner: null, files })
       if (left === 'file') rig.put(join(directory, 'a.mp4'), whole)
-      await rig.storage.rename(rig.manifestOf(id), `${rig.manifestOf(id)}.deleted`)
+      await rig.storage.rename(rig.manifestOf(id), `${directory}.deleted`)
+      if (left === 'directory') mkdirSync(directory, { recursive: true })
+      if (left === 'marker') rmSync(directory, { recursive: true })
     }
-    expect(await rig.reconciler().run()).toMatchObject({ removed: 2, added: 0 })
+    expect(await rig.reconciler().run()).toMatchObject({ removed: 3, added: 0 })
     expect(await rig.store.recordings.count({})).toBe(0)
     expect(rig.tree).toEqual([])
   })
