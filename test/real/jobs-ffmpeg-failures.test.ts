@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -15,15 +24,23 @@ let long = ''
 const SOURCE = 'source.mp4'
 
 beforeAll(async () => {
-  const noise = '-f lavfi -i testsrc2=s=1280x720:r=30:d=20,noise=alls=10:allf=t'
-  const sound = '-f lavfi -i sine=d=20'
-  long = await madeMedia('jobs-long.mp4', `${noise} ${sound} -c:v libx264 -preset ultrafast -b:v 8M -c:a aac`)
+  const noise = '-f lavfi -i testsrc2=s=1280x720:r=30:d=12,noise=alls=10:allf=t'
+  const sound = '-f lavfi -i sine=d=12'
+  long = await madeMedia('jobs-long12.mp4', `${noise} ${sound} -c:v libx264 -preset ultrafast -b:v 8M -c:a aac`)
 })
 
 const rigs: JobRig[] = []
+const places: string[] = []
 afterAll(() => {
   for (const rig of rigs) rig.remove()
+  for (const path of places) rmSync(path, { recursive: true, force: true })
 })
+
+function directory(name: string): string {
+  const path = mkdtempSync(join(tmpdir(), `tapedeck-${name}-`))
+  places.push(path)
+  return path
+}
 
 function rigWith(options: { ffmpegPath?: string } = {}): JobRig {
   const rig = new JobRig(options)
@@ -76,12 +93,12 @@ it('kill -9 of the process takes its ffmpeg along within two seconds; the job ca
   expect(rig.names().length).toBeGreaterThan(1) // what it was at
 
   const { files } = await rig.rendition(SOURCE, 'small.mp4', { ...PRESETS.low, video_bitrate: 900_000 })
-  expect(files[0]).toMatchObject({ kind: 'rendition', path: 'small.mp4', state: 'finalised', duration_ms: 20_000 })
+  expect(files[0]).toMatchObject({ kind: 'rendition', path: 'small.mp4', state: 'finalised', duration_ms: 12_000 })
   expect(rig.names()).toEqual(['small.mp4', SOURCE])
 })
 
 it('without ffmpeg it says how to get it, and works once it is there', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'tapedeck-bin-'))
+  const place = directory('bin')
   const rig = rigWith({ ffmpegPath: join(place, 'ffmpeg') })
   await expect(rig.remux(SOURCE, 'a.mkv')).rejects.toMatchObject({
     ...{ code: 'TD_FFMPEG_MISSING', fault: 'host' },
@@ -92,7 +109,7 @@ it('without ffmpeg it says how to get it, and works once it is there', async () 
 })
 
 it('an ffmpeg that fails is quoted, and what it left is removed', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'tapedeck-bin-'))
+  const place = directory('bin')
   const fails = 'case "$*" in *matroska*part*) echo nothing works today >&2; exit 69;; esac'
   writeScript(join(place, 'ffmpeg'), `${fails}; exec ffmpeg "$@"`)
   writeScript(join(place, 'ffprobe'), 'exec ffprobe "$@"')
@@ -105,10 +122,10 @@ it('an ffmpeg that fails is quoted, and what it left is removed', async () => {
 })
 
 it('an ffmpeg that leaves out the end does not pass verification', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'tapedeck-bin-'))
+  const place = directory('bin')
   // options before -y end up in front of the output
   const shortens =
-    'case "$*" in *matroska*part*) for word; do shift; [ "$word" = -y ] && set -- "$@" -t 19; set -- "$@" "$word"; done;; esac'
+    'case "$*" in *matroska*part*) for word; do shift; [ "$word" = -y ] && set -- "$@" -t 11; set -- "$@" "$word"; done;; esac'
   writeScript(join(place, 'ffmpeg'), `${shortens}; exec ffmpeg "$@"`)
   writeScript(join(place, 'ffprobe'), 'exec ffprobe "$@"')
   const rig = rigWith({ ffmpegPath: join(place, 'ffmpeg') })
@@ -135,8 +152,8 @@ it('a source that is no media, has none that ffmpeg knows, or is not there, is n
 
 describeOnDisks('a disk', () => {
   it('that becomes full during a job is what the job says, and nothing is left on it', async () => {
-    const place = mkdtempSync(join(tmpdir(), 'tapedeck-full-'))
-    const disk = await Disk.tmpfs(place, 26)
+    const place = directory('full')
+    const disk = await Disk.tmpfs(place, 16)
     try {
       const rig = new JobRig({ directory: disk.path })
       copyFileSync(long, rig.path(SOURCE))

@@ -90,7 +90,7 @@ function rateBounds({ encoder, bitrate }: Encoding, index: number): string[] {
 
 function filters({ source }: StreamPlan, { size, maxFps, encoder }: Encoding): string {
   const chain: string[] = []
-  if (maxFps !== undefined) chain.push(capped(maxFps, source.isSteady))
+  if (maxFps !== undefined) chain.push(...capped(maxFps, source))
   if (size !== undefined) {
     chain.push(`scale=${size.width}:${size.height}:flags=bicubic`)
     if (source.pixelAspect === 1) chain.push('setsar=1') // a rounded side is no reason for odd pixels
@@ -99,10 +99,15 @@ function filters({ source }: StreamPlan, { size, maxFps, encoder }: Encoding): s
   return chain.length === 0 ? 'null' : chain.join(',')
 }
 
-/** At most `fps`: on its own grid where the source has one, else the first frame of each slot at its own time; none is made up. */
-function capped(fps: number, isSteady: boolean): string {
-  if (isSteady) return `fps=${fps}`
-  return `select='isnan(prev_selected_t)+gt(floor(t*${fps}+0.001),floor(prev_selected_t*${fps}+0.001))'`
+/**
+ * At most `fps`: where the source is steady on a grid that begins with its first frame, else the first frame of each slot at
+ * its own time. None is made up.
+ */
+function capped(fps: number, { isSteady, startSeconds }: StreamPlan['source']): string[] {
+  if (!isSteady)
+    return [`select='isnan(prev_selected_t)+gt(floor(t*${fps}+0.001),floor(prev_selected_t*${fps}+0.001))'`]
+  const start = `${startSeconds.toFixed(6)}/TB`
+  return [`setpts=PTS-${start}`, `fps=${fps}`, `settb=1/${CLOCK_HZ}`, `setpts=PTS+${start}`]
 }
 
 function colors(color: StreamPlan['source']['color'], index: number): string[] {

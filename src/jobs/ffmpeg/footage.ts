@@ -33,7 +33,9 @@ export function scaling(size: PictureSize): string {
 
 /** What is read of the stream from `atSeconds` after the start of the file. */
 export function from(footage: Footage, atSeconds: number, options: readonly string[] = []): string[] {
-  return ['-ss', atSeconds.toFixed(3), ...options, '-i', `file:${footage.input}`]
+  // FLV of ffmpeg 5.1 misses the first keyframe when it is asked to go to the start
+  const seek = atSeconds < 0.001 ? [] : ['-ss', atSeconds.toFixed(3)]
+  return [...seek, ...options, '-i', `file:${footage.input}`]
 }
 
 /** One JPEG of what was read; of several pictures the last stays. */

@@ -40,8 +40,7 @@ export async function verify(
   onLine: (line: string) => boolean,
 ): Promise<Verified> {
   const found = await survey(facts, made.path, signal)
-  const [first] = made.plans
-  const shiftSeconds = (found.streams[0]?.startSeconds ?? 0) - (first?.source.startSeconds ?? 0)
+  const shiftSeconds = shiftOf(made.plans, found.streams)
   const differences = compare(made.plans, found.streams, shiftSeconds)
   if (differences.length > 0) throw new VerificationError(made.name, differences)
   const complaint = await decode(facts, made.path, { signal, onLine })
@@ -49,6 +48,15 @@ export async function verify(
     throw new VerificationError(made.name, [`it does not decode: ${complaint}`])
   }
   return { survey: found, shiftSeconds }
+}
+
+/** Of pictures: they have no delay of their own, as encoders of sound do. */
+function shiftOf(plans: readonly StreamPlan[], found: readonly SurveyedStream[]): number {
+  const index = Math.max(
+    0,
+    plans.findIndex(({ source }) => source.kind === 'video'),
+  )
+  return (found[index]?.startSeconds ?? 0) - (plans[index]?.source.startSeconds ?? 0)
 }
 
 function compare(plans: readonly StreamPlan[], found: readonly SurveyedStream[], shift: number): string[] {
