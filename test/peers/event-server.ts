@@ -54,7 +54,9 @@ export class EventServer {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     this.#child = child
-    process.once('exit', () => child.kill('SIGKILL'))
+    const end = () => child.kill('SIGKILL')
+    process.once('exit', end)
+    child.once('exit', () => process.off('exit', end))
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.#lines.push(line)
       for (const resolve of this.#onLine.splice(0)) resolve()
