@@ -54,10 +54,8 @@ export function recordAutomatically(stream: LiveStream, options: AutomaticOption
     participants: [participant],
     recordOptions: {},
     streams: () => (stream.ended === undefined ? [stream] : []),
-    onFirstFile: (part) => {
-      record.keep(automaticManifestPath(part.path))
-      options.onBegun(record)
-    },
+    manifestPathFor: (first) => automaticManifestPath(first.path),
+    onKept: () => options.onBegun(record),
     onFilesFinal,
   })
 }

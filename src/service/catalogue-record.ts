@@ -83,12 +83,12 @@ export class CatalogueRecord {
     return this.#untold === undefined
   }
 
-  /** From now on it is in the catalogue and on disk; what happened so far is told. */
-  keep(manifestPath: string): void {
+  /** With `patch` it goes into the catalogue and onto the disk, and what happened so far is told. Once. */
+  keep(patch: EntryPatch): void {
     const untold = this.#untold
     if (untold === undefined) return
     this.#untold = undefined
-    this.change({ manifest_path: manifestPath })
+    this.change(patch)
     for (const tell of untold) tell()
   }
 

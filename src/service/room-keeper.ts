@@ -9,7 +9,7 @@ import { recordAutomatically } from './automatic-recordings.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 import type { DiskForecast } from './disk-forecast.ts'
-import { UnknownRoomError } from './errors.ts'
+import { StoppingError, UnknownRoomError } from './errors.ts'
 import type { ManifestStore } from './manifest.ts'
 import { MANIFEST_NAME, recordingDirectory } from './manifest-place.ts'
 import { newEntry } from './new-entry.ts'
@@ -19,6 +19,9 @@ import type { RecordingPlan } from './recording-plan.ts'
 import { RoomRecording } from './room-recording.ts'
 import { type RoomLimits, RoomUpkeep, UPKEEP_EVERY_MS } from './room-upkeep.ts'
 import type { AutomaticSettings } from './service-options.ts'
+
+/** The forecast is looked at every two seconds. */
+const TICKS_PER_FORECAST = 4
 
 /** What a keeper works with. */
 export interface RoomKeeperOptions {
@@ -50,6 +53,8 @@ export class RoomKeeper {
   readonly #rooms = new Map<string, AtWork>()
   readonly #concluding = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
+  #ticks = 0
+  #isClosed = false
 
   constructor(options: RoomKeeperOptions) {
     this.#options = options
@@ -84,14 +89,15 @@ export class RoomKeeper {
     try {
       const record = await catalogue.admit(entry, limits)
       await manifests.write(entry)
+      if (this.#isClosed) throw new StoppingError()
       const room = this.#roomOf(record, plan)
       this.#add(room, plan)
       this.#options.onBegun(record)
       room.begin()
       return room.live()
     } catch (error) {
-      forecast.settled(id)
-      if (catalogue.find(id) !== undefined) catalogue.withdraw(id)
+      this.remove(id)
+      if (catalogue.find(id) !== undefined) await this.#takeBack(entry)
       throw error
     }
   }
@@ -124,11 +130,21 @@ export class RoomKeeper {
 
   /** Takes no further frame; resolves when the files are final and what comes after is under way. */
   async close(): Promise<void> {
-    const rooms = this.rooms
+    this.#isClosed = true
+    const { rooms } = this
     for (const room of rooms) if (room.isOpen) room.stop('shutdown')
     await Promise.all(rooms.map(({ filesFinal }) => filesFinal))
     while (this.#concluding.size > 0) await Promise.all(this.#concluding)
     clearInterval(this.#timer)
+  }
+
+  /** It was admitted, but could not be begun. */
+  async #takeBack(entry: CatalogueEntry): Promise<void> {
+    const { catalogue, manifests, logger } = this.#options
+    catalogue.withdraw(entry.recording.recording_id)
+    await manifests.remove(entry).catch((error: unknown) => {
+      logger.warn({ err: error, path: entry.manifest_path }, 'manifest of a recording that did not begin stays')
+    })
   }
 
   #add(room: RoomRecording, limits: RoomLimits | undefined): void {
@@ -138,9 +154,10 @@ export class RoomKeeper {
   #tick(): void {
     const nowMs = performance.now()
     const { forecast } = this.#options
-    for (const { room, upkeep } of this.#rooms.values()) {
-      upkeep.tick(nowMs)
-      if (room.figures.bitrateBps > 0) forecast.settled(room.record.id)
+    for (const { upkeep } of this.#rooms.values()) upkeep.tick(nowMs)
+    if (this.#ticks++ % TICKS_PER_FORECAST !== 0) return
+    for (const { room } of this.#rooms.values()) {
+      if (!room.record.entry.automatic && room.figures.bitrateBps > 0) forecast.settled(room.record.id)
     }
     forecast.check()
   }

@@ -16,6 +16,8 @@ import type { RecorderCalls, TakeOwner } from './recorder-calls.ts'
 
 /** Files of one recording: beyond this it is stopped, below what a manifest may have. */
 const MAX_FILES = 9000
+/** Participants of one recording: who comes after them is not taken in. */
+const MAX_PARTICIPANTS = 9000
 
 /** Why a recording took no further frame. */
 export type StopReason =
@@ -40,8 +42,10 @@ export interface RoomRecordingOptions {
   readonly recordOptions: RecordOptions
   /** The streams of the room, now. */
   streams(): readonly LiveStream[]
-  /** Its first file was made. */
-  onFirstFile?(part: Part): void
+  /** Where the manifest goes of one that is kept from its first file on. */
+  manifestPathFor?(first: Part): string
+  /** It is in the catalogue now, and was not before. */
+  onKept?(): void
   /** Nothing will be added to its files. Not called when it was cancelled. `kept`: there is a file. */
   onFilesFinal(room: RoomRecording, outcome: { kept: boolean; patch: Partial<RecordingObject> }): void
 }
@@ -127,6 +131,7 @@ export class RoomRecording implements TakeOwner {
     if (!this.isOpen || this.record.status === 'paused') return // who comes during a pause is taken in after it
     if (participants !== undefined && !participants.includes(participant)) return
     const take = this.#takes.get(participant) ?? new ParticipantTake(participant)
+    if (this.#takes.size >= MAX_PARTICIPANTS && take.stretches.length === 0) return
     this.#takes.set(participant, take)
     if (take.active !== undefined) return // was away for a moment: goes on where it was
     take.add(calls.record(stream, recordOptions, this))
@@ -161,7 +166,9 @@ export class RoomRecording implements TakeOwner {
     )
     this.#stopReason = reason
     for (const take of this.#takes.values()) void take.active?.stop()
-    void this.#finish()
+    this.#finish().catch((error: unknown) => {
+      this.#options.logger.error({ err: error, recording: this.record.id }, 'recording cannot be concluded')
+    })
   }
 
   /** Its files go, finished or not. The record says `cancelled` already. */
@@ -197,9 +204,8 @@ export class RoomRecording implements TakeOwner {
     if (take === undefined || this.record.status === 'cancelled') return
     take.add(recording)
     this.#fileIds.push(part.identity.id)
-    if (this.#fileIds.length === 1) this.#options.onFirstFile?.(part)
-    if (this.record.isFinal || (this.record.entry.automatic && this.#fileIds.length > 1)) return
-    this.record.change({ recording: this.snapshot() })
+    if (!this.record.isKept) this.#keep(part)
+    else if (!this.record.isFinal && !this.record.entry.automatic) this.record.change({ recording: this.snapshot() })
     if (this.#fileIds.length >= MAX_FILES && this.isOpen) this.stop('max-files')
   }
 
@@ -209,6 +215,15 @@ export class RoomRecording implements TakeOwner {
       this.record.move('recording')
     }
     if (isOver(recording)) queueMicrotask(() => this.#checkPresence()) // who is replaced is back in the same moment
+  }
+
+  #keep(first: Part): void {
+    const { manifestPathFor, onKept } = this.#options
+    const path = manifestPathFor?.(first)
+    if (path === undefined) return
+    this.record.change({ manifest_path: path }) // known to nobody yet
+    this.record.keep({ recording: this.snapshot() })
+    onKept?.()
   }
 
   #filesInOrder(manifestPath: string): RecordingFile[] {
@@ -267,12 +282,8 @@ export class RoomRecording implements TakeOwner {
   }
 
   async #discardStretch(stretch: Recording): Promise<void> {
-    if (stretch.state === 'completed' || stretch.state === 'failed' || stretch.state === 'cancelled') return
-    try {
-      await stretch.cancel()
-    } catch (error) {
-      this.#options.logger.debug({ err: error, recording: this.record.id }, 'came to its end while it was cancelled')
-    }
+    if (stretch.state === 'completed' || stretch.state === 'failed') await stretch.removeFiles()
+    else if (stretch.state !== 'cancelled') await stretch.cancel()
   }
 }
 
