@@ -65,6 +65,19 @@ export function eventsConform(fresh: () => StoreBench): void {
       expect(claimed.map(({ id }) => id)).toEqual(['q:a', 'q:b', 'q:c'])
     })
 
+    it('are not delivered where their type is left out', async () => {
+      const { events, tasks } = await fresh().open()
+      const all = [eventOf('a'), eventOf('p', { type: 'recording_progress' }), eventOf('b')]
+      await events.append(all, [
+        { queue: 'some', lifetimeMs: DAY_MS, leavesOut: ['recording_progress'] },
+        { queue: 'every', lifetimeMs: DAY_MS },
+        { queue: 'none', lifetimeMs: DAY_MS, leavesOut: ['recording_started', 'recording_progress'] },
+      ])
+      expect((await tasks.list({ queue: 'some', limit: 9 })).map(({ id }) => id)).toEqual(['some:b', 'some:a'])
+      expect(await tasks.counts('every')).toEqual({ waiting: 3, running: 0, dead: 0 })
+      expect(await tasks.counts('none')).toEqual({ waiting: 0, running: 0, dead: 0 })
+    })
+
     it('are forgotten from the front alone, and numbers go on', async () => {
       const { events } = await fresh().open()
       const now = Date.now()

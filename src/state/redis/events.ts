@@ -78,7 +78,11 @@ export class RedisEvents implements EventStore {
       if (isStopped) return
       stop = this.#feed.follow(told, seq ?? this.#toldSeq ?? 0)
       this.#toldSeq ??= seq
-      this.#following ??= new Following(this.#link, (client) => this.#next(client))
+      this.#following ??= new Following(
+        this.#link,
+        () => this.#begin(),
+        (client) => this.#next(client),
+      )
     })
     return () => {
       isStopped = true
@@ -93,28 +97,26 @@ export class RedisEvents implements EventStore {
     this.#toldSeq = undefined
   }
 
+  /** Redis may have lost its data, and count anew. */
+  async #begin(): Promise<void> {
+    const { newest } = await this.bounds()
+    if (this.#toldSeq !== undefined && newest >= this.#toldSeq) return
+    this.#toldSeq = newest
+    this.#feed.rewind(newest)
+  }
+
   /** Waits for what comes next, and tells it. */
   async #next(client: Redis): Promise<void> {
-    // Redis may have lost its data, and count anew
-    const { newest } = await this.bounds()
-    if (this.#toldSeq === undefined || newest < this.#toldSeq) {
-      this.#toldSeq = newest
-      this.#feed.rewind(newest)
-    }
-    const key = this.#link.prefix + STREAM
-    for (;;) {
-      const reply: unknown = await client.call(
-        'XREAD',
-        ...['COUNT', String(BATCH), 'BLOCK', String(BLOCK_MS)],
-        ...['STREAMS', key, `${this.#toldSeq}-0`],
-      )
-      const entries = Array.isArray(reply) && Array.isArray(reply[0]) ? streamEntries(reply[0][1]) : []
-      const last = entries.at(-1)
-      if (last === undefined) return
-      if (this.#following === undefined) return
-      this.#toldSeq = last[0]
-      this.#feed.tell(this.#events(entries))
-    }
+    const reply: unknown = await client.call(
+      'XREAD',
+      ...['COUNT', String(BATCH), 'BLOCK', String(BLOCK_MS)],
+      ...['STREAMS', this.#link.prefix + STREAM, `${this.#toldSeq ?? 0}-0`],
+    )
+    const entries = Array.isArray(reply) && Array.isArray(reply[0]) ? streamEntries(reply[0][1]) : []
+    const last = entries.at(-1)
+    if (last === undefined || this.#following === undefined) return
+    this.#toldSeq = last[0]
+    this.#feed.tell(this.#events(entries))
   }
 
   #events(entries: readonly (readonly [seq: number, text: string])[]): StoredEvent[] {
@@ -124,49 +126,57 @@ export class RedisEvents implements EventStore {
 
 /** A connection that waits for events, and is made anew when it breaks. */
 class Following {
+  readonly #begin: () => Promise<void>
+  readonly #next: (client: Redis) => Promise<void>
   #client: Redis | undefined
   #isStopped = false
-  #timer: NodeJS.Timeout | undefined
+  #isNew = true
 
-  constructor(link: RedisLink, next: (client: Redis) => Promise<void>) {
-    void this.#run(link, next)
+  /** `begin` comes first on each connection, then `next` again and again. */
+  constructor(link: RedisLink, begin: () => Promise<void>, next: (client: Redis) => Promise<void>) {
+    this.#begin = begin
+    this.#next = next
+    void this.#run(link)
   }
 
   stop(): void {
     this.#isStopped = true
-    clearTimeout(this.#timer)
     this.#client?.disconnect()
   }
 
-  async #run(link: RedisLink, next: (client: Redis) => Promise<void>): Promise<void> {
+  async #run(link: RedisLink): Promise<void> {
     const client = await link.blocking()
     if (this.#isStopped) return client.disconnect()
     this.#client = client
+    client.on('close', () => {
+      this.#isNew = true
+    })
     // its failures are those of the other connection, whose health says so
     client.on('error', () => {})
     while (!this.#isStopped) {
       try {
-        if (client.status !== 'ready') await becomesReady(client)
-        this.#timer = setTimeout(() => client.disconnect(true), DEAD_MS).unref()
-        await unlessLost(client, next(client))
+        await this.#step(client)
       } catch {
         if (!this.#isStopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
-      } finally {
-        clearTimeout(this.#timer)
       }
     }
   }
-}
 
-/** Rejects when the connection is lost: a command that was under way is never settled then. */
-async function unlessLost(client: Redis, work: Promise<void>): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const lost = () => reject(new Error('the connection was lost'))
-  client.once('close', lost)
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    client.off('close', lost)
+  async #step(client: Redis): Promise<void> {
+    if (client.status !== 'ready') await becomesReady(client)
+    if (this.#isNew) {
+      this.#isNew = false
+      await this.#begin().catch((error: unknown) => {
+        this.#isNew = true
+        throw error
+      })
+    }
+    const dead = setTimeout(() => client.disconnect(true), DEAD_MS).unref()
+    try {
+      await this.#next(client)
+    } finally {
+      clearTimeout(dead)
+    }
   }
 }
 

@@ -23,6 +23,8 @@ export class SqliteEvents implements EventStore {
   #toldSeq = 0
   #poll: NodeJS.Timeout | undefined
   #isPumping = false
+  /** There is more since the pump looked. */
+  #isMore = false
 
   constructor(connection: SqliteConnection, tasks: SqliteTasks, logger: Logger) {
     this.#connection = connection
@@ -81,13 +83,16 @@ export class SqliteEvents implements EventStore {
   }
 
   async #pump(): Promise<void> {
+    this.#isMore = true
     if (this.#isPumping) return
     this.#isPumping = true
     try {
-      for (;;) {
+      while (this.#isMore) {
+        this.#isMore = false
         const rows = await this.#connection.run(() => this.#rowsSince(this.#toldSeq, BATCH))
         const last = rows.at(-1)
-        if (last === undefined) return
+        if (last === undefined) continue
+        this.#isMore = true
         this.#toldSeq = Number(last.seq)
         this.#feed.tell(this.#events(rows))
       }
