@@ -49,6 +49,7 @@ export class JobRun {
 
   /** Never rejects. A result that came in spite of a stop counts; one of a cancelled or lost job does not. */
   async run(handler: JobHandler, logger: Logger): Promise<RunOutcome> {
+    if (this.#end !== undefined) return { kind: this.#end }
     try {
       const result = await handler(this.job, {
         signal: this.#controller.signal,

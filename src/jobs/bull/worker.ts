@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis'
 import { UnsupportedError } from '../../media/errors.ts'
 import type { Logger } from '../../media/ports.ts'
 import { failureText, JobLostError } from '../failure.ts'
-import type { JobHandler, JobResult } from '../job.ts'
-import { JobRun } from '../job-run.ts'
+import type { Job, JobHandler, JobResult } from '../job.ts'
+import { JobRun, type RunOutcome } from '../job-run.ts'
 import { Nap } from '../nap.ts'
 import { KEEP_DEAD_MS, KEEP_DONE_MS, MAX_TRIES, type QueueTiming, retryDelayMs } from '../queue-timing.ts'
 import { isDeadWorker, workerId } from '../worker-id.ts'
@@ -28,6 +28,18 @@ export interface BullWorkerOptions {
   readonly concurrency: number
   readonly timing: QueueTiming
   readonly logger: Logger
+}
+
+/** One try of one job. */
+interface Turn {
+  readonly bullmq: BullPackages['bullmq']
+  readonly client: Redis
+  readonly bull: BullJob
+  /** Of its lock. */
+  readonly token: string
+  readonly job: Job
+  /** That count against it already. */
+  readonly tries: number
 }
 
 /** Does jobs of BullMQ's queue in this process. */
@@ -70,7 +82,8 @@ export class BullWorker {
     const client = await connection.patient()
     await this.#freeDead()
     if (this.#isClosed) return
-    const process = (bull: BullJob, token?: string): Promise<JobResult> => this.#do(packages, client, bull, token ?? '')
+    const process = (bull: BullJob, token?: string): Promise<JobResult> =>
+      this.#take(packages, client, bull, token ?? '')
     const worker = new packages.bullmq.Worker(QUEUE_NAME, process, {
       connection: client,
       prefix: connection.bullPrefix,
@@ -94,80 +107,93 @@ export class BullWorker {
     for (const run of this.#running.values()) if (bullIds.includes(bullIdOf(run.job.job_id))) run.end('lost')
   }
 
-  /** One try, as BullMQ asks for it: what it throws says what is to become of the job. */
-  async #do({ bullmq }: BullPackages, client: Redis, bull: BullJob, token: string): Promise<JobResult> {
-    const { fates, handler, logger } = this.#options
+  /** One try, as BullMQ asks for it: what is thrown says what is to become of the job. */
+  async #take({ bullmq }: BullPackages, client: Redis, bull: BullJob, token: string): Promise<JobResult> {
     const data = dataOf(bull)
     if (data === undefined) {
       const error = new UnsupportedError('it is no job that this version knows; was it added by a later one?')
       throw new bullmq.UnrecoverableError(failureText(error))
     }
-    const id = data.job.job_id
-    const earlier = await fates.read(client, id)
-    if (earlier?.fate === 'cancelled') return this.#drop(bullmq, client, bull)
-    if (earlier !== undefined) await fates.forget(client, id) // of a try whose worker died, or of an earlier life
-    const tries = spentTriesOf(bull, data)
-    if (tries >= MAX_TRIES) throw new bullmq.UnrecoverableError(failureText(new JobLostError(tries)))
+    const turn: Turn = { bullmq, client, bull, token, job: data.job, tries: spentTriesOf(bull, data) }
+    const { fates } = this.#options
+    const earlier = await fates.read(client, turn.job.job_id)
+    if (earlier?.fate === 'cancelled') return this.#drop(turn)
+    if (earlier !== undefined) await fates.forget(client, turn.job.job_id) // of a try whose worker died, or an earlier life
+    if (turn.tries >= MAX_TRIES) throw new bullmq.UnrecoverableError(failureText(new JobLostError(turn.tries)))
+    return this.#do(turn)
+  }
 
-    const run = new JobRun(data.job)
+  async #do(turn: Turn): Promise<JobResult> {
+    const { handler, logger } = this.#options
+    const run = new JobRun(turn.job)
+    const id = turn.job.job_id
     this.#running.set(id, run)
     if (this.#isClosed) run.end('stopped')
-    const tending = this.#tend(client, bull, run)
+    const tending = this.#tend(turn, run)
     try {
       const outcome = await run.run(handler, logger)
       tending.end()
-      const facts = { job: id, kind: data.job.kind, recording: data.job.recording_id }
-      switch (outcome.kind) {
-        case 'done':
-          if ((await client.get(this.#lockKey(bull))) !== token) throw new bullmq.WaitingError('another worker has it')
-          if (!(await fates.claimDone(client, id))) return await this.#drop(bullmq, client, bull)
-          return outcome.result
-        case 'stopped':
-          await bull.moveToWait(token)
-          throw new bullmq.WaitingError('put back: its worker stopped')
-        case 'lost':
-          logger.warn(facts, 'another worker took this job: our lease was over')
-          throw new bullmq.WaitingError('another worker has it')
-        case 'cancelled':
-          logger.info(facts, 'job cancelled')
-          return await this.#drop(bullmq, client, bull)
-        case 'failed': {
-          if ((await fates.read(client, id))?.fate === 'cancelled') return await this.#drop(bullmq, client, bull)
-          const isDead = outcome.isFinal || tries + 1 >= MAX_TRIES
-          logger.warn({ ...facts, err: outcome.error, tries: tries + 1 }, isDead ? 'job failed for good' : 'job failed')
-          const text = failureText(outcome.error)
-          throw isDead ? new bullmq.UnrecoverableError(text) : new Error(text)
-        }
-        default:
-          return outcome satisfies never
-      }
+      return await this.#conclude(turn, outcome)
     } finally {
-      this.#running.delete(id)
       tending.end()
+      this.#running.delete(id)
+    }
+  }
+
+  async #conclude(turn: Turn, outcome: RunOutcome): Promise<JobResult> {
+    const { fates, logger } = this.#options
+    const { bullmq, client, bull, token, job } = turn
+    const facts = { job: job.job_id, kind: job.kind, recording: job.recording_id }
+    switch (outcome.kind) {
+      case 'done':
+        if ((await client.get(this.#lockKey(bull))) !== token) throw new bullmq.WaitingError('another worker has it')
+        return (await fates.claimDone(client, job.job_id)) ? outcome.result : await this.#drop(turn)
+      case 'stopped':
+        await bull.moveToWait(token)
+        throw new bullmq.WaitingError('put back: its worker stopped')
+      case 'lost':
+        logger.warn(facts, 'another worker took this job: our lease was over')
+        throw new bullmq.WaitingError('another worker has it')
+      case 'cancelled':
+        logger.info(facts, 'job cancelled')
+        return this.#drop(turn)
+      case 'failed': {
+        if ((await fates.read(client, job.job_id))?.fate === 'cancelled') return this.#drop(turn)
+        const tries = turn.tries + 1
+        const isDead = outcome.isFinal || tries >= MAX_TRIES
+        logger.warn({ ...facts, err: outcome.error, tries }, isDead ? 'job failed for good' : 'job failed')
+        const text = failureText(outcome.error)
+        throw isDead ? new bullmq.UnrecoverableError(text) : new Error(text)
+      }
+      default:
+        return outcome satisfies never
     }
   }
 
   /** A cancelled job leaves BullMQ: its fate is all that is kept. */
-  async #drop(bullmq: BullPackages['bullmq'], client: Redis, bull: BullJob): Promise<never> {
+  async #drop({ bullmq, client, bull }: Turn): Promise<never> {
     await client.del(this.#lockKey(bull)) // what is locked cannot be removed
     await bull.remove()
     throw new bullmq.WaitingError('cancelled')
   }
 
   /** Notes progress, and looks whether somebody cancelled the job. */
-  #tend(client: Redis, bull: BullJob, run: JobRun): { end(): void } {
+  #tend({ client, bull }: Turn, run: JobRun): { end(): void } {
     const { connection, fates, timing } = this.#options
     const ended = new Nap()
     let isOver = false
+    const look = async (): Promise<void> => {
+      const progress = run.takeProgress(timing.progressMs)
+      if (progress !== undefined) await bull.updateProgress({ ...progress })
+      if ((await fates.read(client, run.job.job_id))?.fate === 'cancelled') run.end('cancelled')
+    }
     const tending = async (): Promise<void> => {
       while (!isOver) {
-        const progress = run.takeProgress(timing.progressMs)
-        if (progress !== undefined) await bull.updateProgress({ ...progress })
-        if ((await fates.read(client, run.job.job_id))?.fate === 'cancelled') return run.end('cancelled')
+        await look().catch((error: unknown) => connection.complained(error))
         if (!isOver) await ended.sleep(timing.lookMs)
       }
     }
-    tending().catch((error: unknown) => connection.failed(error))
+    void tending()
     return {
       end: () => {
         isOver = true
