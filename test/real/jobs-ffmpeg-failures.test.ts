@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { PRESETS } from '../../src/service/quality.ts'
 import { Disk, describeOnDisks } from '../peers/disks.ts'
@@ -80,7 +81,7 @@ it('kill -9 of the process takes its ffmpeg along within two seconds; the job ca
   const rig = rigWith()
   const child = spawn(
     process.execPath,
-    [resolve(import.meta.dirname, '../peers/job-process.ts'), rig.directory, SOURCE, 'small.mp4', '900000'],
+    [fileURLToPath(new URL('../peers/job-process.ts', import.meta.url)), rig.directory, SOURCE, 'small.mp4', '900000'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   await once(child.stdout, 'data')

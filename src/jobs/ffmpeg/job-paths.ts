@@ -18,8 +18,11 @@ export async function pathBelow(root: string, path: string, exists: boolean): Pr
   try {
     const realRoot = await realpath(root)
     const joined = join(realRoot, path)
-    const real = exists ? await realpath(joined) : join(await realpath(dirname(joined)), basename(joined))
-    if (!isBelow(realRoot, real)) throw new PathError(path, 'leads elsewhere through a link')
+    const place = join(await realpath(dirname(joined)), basename(joined))
+    const real = exists ? await realpath(joined) : place
+    const target = exists ? real : await realpath(joined).catch(() => place)
+    if (!isBelow(realRoot, real) || !isBelow(realRoot, target))
+      throw new PathError(path, 'leads elsewhere through a link')
     return real
   } catch (error) {
     throw error instanceof PathError ? error : storageError(join(root, path), 'find', error)

@@ -41,6 +41,7 @@ describe('a path of a job', () => {
     symlinkSync('/etc', join(root, 'out'))
     symlinkSync('/etc/passwd', join(root, 'inside/file.mp4'))
     symlinkSync(join(root, 'inside'), join(root, 'within'))
+    await expect(pathBelow(root, 'out', false)).rejects.toMatchObject({ code: 'TD_PATH' })
     await expect(pathBelow(root, 'out/passwd', true)).rejects.toMatchObject({ code: 'TD_PATH' })
     await expect(pathBelow(root, 'out/new.mp4', false)).rejects.toMatchObject({ code: 'TD_PATH' })
     await expect(pathBelow(root, 'inside/file.mp4', true)).rejects.toMatchObject({ code: 'TD_PATH' })
