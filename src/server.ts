@@ -7,7 +7,6 @@ import { HttpServer } from './api/http-server.ts'
 import { ListenError } from './api/listen-error.ts'
 import { Metrics } from './api/metrics.ts'
 import { TokenKeeper } from './api/token.ts'
-import { packageVersion } from './cli/version.ts'
 import {
   auditPath,
   type Endpoint,
@@ -29,6 +28,7 @@ import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
 import type { RtmpHandlers } from './rtmp/handlers.ts'
 import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
+import { packageVersion } from './server/version.ts'
 import { openWorks, type ServerWorks } from './server/works.ts'
 import type { RecordingService } from './service/recording-service.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { packageVersion } from '../server/version.ts'
 import { EXIT, EXIT_CODES_HELP } from './exit-codes.ts'
 import { inspectCommand } from './inspect-command.ts'
 import { jobsCommand } from './jobs-command.ts'
@@ -8,7 +9,6 @@ import { reindexCommand } from './reindex-command.ts'
 import { repairCommand } from './repair-command.ts'
 import { serveCommand } from './serve-command.ts'
 import { tokenCommand } from './token-command.ts'
-import { packageVersion } from './version.ts'
 import { webhooksCommand } from './webhooks-command.ts'
 import { workerCommand } from './worker-command.ts'
 

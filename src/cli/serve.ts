@@ -1,12 +1,12 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { type Endpoint, formatDuration, formatEndpoint, type Settings } from '../config.ts'
+import { packageVersion } from '../server/version.ts'
 import { type ServerAddresses, TapedeckServer } from '../server.ts'
 import { EXIT } from './exit-codes.ts'
 import { countText } from './figures.ts'
 import { processLog } from './log.ts'
 import { StopSignal } from './stop-signal.ts'
-import { packageVersion } from './version.ts'
 
 /** Runs a server until a signal ends it. Resolves to the exit code. */
 export async function serve(settings: Settings): Promise<number> {

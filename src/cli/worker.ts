@@ -4,12 +4,12 @@ import { ConfigError, type Settings } from '../config.ts'
 import { BullJobQueue } from '../jobs/bull/queue.ts'
 import { probeFfmpeg } from '../jobs/ffmpeg/facts.ts'
 import { createJobHandler } from '../jobs/ffmpeg/handler.ts'
+import { packageVersion } from '../server/version.ts'
 import { nodeIdentity } from '../state/node-identity.ts'
 import { EXIT } from './exit-codes.ts'
 import { countText } from './figures.ts'
 import { processLog } from './log.ts'
 import { StopSignal } from './stop-signal.ts'
-import { packageVersion } from './version.ts'
 
 /**
  * Does jobs until a signal ends it. Resolves to the exit code.

@@ -284,10 +284,11 @@ describe('afterwards', () => {
     const files = readdirSync(place.path, { recursive: true, encoding: 'utf8' })
       .map((name) => join(place.path, name))
       .filter((name) => statSync(name).isFile())
-    const own = ['state.db', 'state.db-wal', 'state.db-shm', 'audit.log', 'secret']
+    const own = /^(state.db|catalogue.db)(-wal|-shm)?$|^(audit.log|secret|node)$/
     for (const file of files) {
-      const isRecording = relative(server.recordings, file) === basename(file) && /\.(mp4|mkv)$/.test(file)
-      const isState = relative(server.data, file) === basename(file) && own.includes(basename(file))
+      const isRecording =
+        relative(server.recordings, file) === basename(file) && /\.(mp4|mkv|recording\.json)$/.test(file)
+      const isState = relative(server.data, file) === basename(file) && own.test(basename(file))
       expect(isRecording || isState, file).toBe(true)
     }
   })
