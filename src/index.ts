@@ -9,6 +9,13 @@ export { SecretError } from './api/secret.ts'
 export { describeTrack } from './codec/track.ts'
 export { ConfigError, type ConfigIssue, type ServerOptions, type Settings, serverSettings } from './config.ts'
 export type { Format } from './container/reader.ts'
+export {
+  type ReceivedHeaders,
+  type VerifyOptions,
+  verifyWebhook,
+  type WebhookBody,
+  WebhookSignatureError,
+} from './events/webhook-signature.ts'
 export { FfmpegFailedError, FfmpegMissingError } from './jobs/ffmpeg/errors.ts'
 export {
   AudioRecorder,
