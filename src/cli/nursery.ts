@@ -15,6 +15,12 @@ export const MEMORY_FLAGS: readonly string[] = [
 ]
 
 /**
+ * Pools of glibc's malloc: it makes one for each thread that asks at a bad moment, and each keeps megabytes. Read by glibc when
+ * a process begins; taken out of the environment afterwards, so that children (ffmpeg) have as many as they like.
+ */
+const ARENAS = { name: 'MALLOC_ARENA_MAX', count: '2' } as const
+
+/**
  * Begins this process anew, in place (the same pid, the same standard streams), with a small nursery and a heap that is
  * collected early. Returns where that is so already, where the flag is given to Node or stands in NODE_OPTIONS, and where
  * the system cannot do it (Windows).
@@ -22,10 +28,12 @@ export const MEMORY_FLAGS: readonly string[] = [
 export function limitNursery(): void {
   const given = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
   const isChosen = given.some((argument) => argument.includes(SEMI_SPACE_FLAG))
+  if (isChosen && process.env[ARENAS.name] === ARENAS.count) delete process.env[ARENAS.name]
   if (isChosen || process.platform === 'win32' || process.execve === undefined || !isExecutable(process.execPath))
     return
   const args = [...process.execArgv, ...MEMORY_FLAGS, ...process.argv.slice(1)]
-  process.execve(process.execPath, [process.execPath, ...args], process.env)
+  const environment = { ...process.env, [ARENAS.name]: process.env[ARENAS.name] ?? ARENAS.count }
+  process.execve(process.execPath, [process.execPath, ...args], environment)
 }
 
 /** Looked at first, as a failing execve ends the process. */
