@@ -177,3 +177,22 @@ it('events, cut off anywhere, are kept once, told once, in order, and delivered 
   expect(await despite('after', () => store.events.bounds())).toEqual({ oldest: 121, newest: 120 })
   stop()
 })
+
+it('what else there is of queues says the truth, cut off anywhere', async () => {
+  const { tasks } = store
+  for (const cut of ['before', 'half', 'after'] as const) {
+    const queue = `rest-${cut}`
+    const id = `${queue}-a`
+    const nowMs = Date.now()
+    await despite(cut, () => tasks.add(taskOf(id, { queue, dueAtMs: nowMs })))
+    expect(await despite(cut, () => tasks.nextDueMs(queue))).toBeLessThanOrEqual(nowMs)
+    await tasks.claim(queue, 'w', { leaseMs: 1000, limit: 1, nowMs })
+    expect(await despite(cut, () => tasks.extend(id, 'w', 50_000, { percent: 7 }))).toBe(true)
+    expect(await despite(cut, () => tasks.get(id))).toMatchObject({ state: 'running', progress: { percent: 7 } })
+    expect(await despite(cut, () => tasks.counts(queue))).toEqual({ waiting: 0, running: 1, dead: 0 })
+    expect(await despite(cut, () => tasks.settle(id, 'w', { kind: 'done', result: [] }))).toBe(true)
+    expect(await despite(cut, () => tasks.settle(id, 'w', { kind: 'dead', error: 'no' }))).toBe(false)
+    await despite(cut, () => tasks.prune(queue, Date.now() + 1))
+    expect(await tasks.get(id)).toBeUndefined()
+  }
+})

@@ -8,7 +8,7 @@ import { CatalogueModel, QueueModel } from './model.ts'
 import { allPages } from './recordings-conformance.ts'
 import type { StoreBench } from './store-bench.ts'
 
-const RUNS = 40
+const RUNS = 25
 const T0 = Date.parse('2026-11-21T12:00:00.000Z')
 
 const entry = fc

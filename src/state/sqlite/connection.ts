@@ -7,13 +7,12 @@ import { Reachability } from '../reachability.ts'
 import { StateError } from '../sqlite-journal.ts'
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
-/** What somebody else's lock may cost the event loop at a time, ms; then others have their turn, and it is tried again. */
-const LOCK_WAIT_MS = 20
 /** While opening there is nobody to hold up, ms. */
 const OPENING_WAIT_MS = 5000
 /** A call is given up after this, ms. */
 const DEADLINE_MS = 2000
-const PAUSE_MS = 15
+/** Somebody else's lock is not waited for, since nothing else could go on meanwhile: it is tried again after this, ms. */
+const PAUSE_MS = 10
 /** How often it is tried whether a database that failed is well again, ms. */
 const PROBE_MS = 1000
 
@@ -41,7 +40,7 @@ export class SqliteConnection {
       const version = Number(this.#database.prepare('PRAGMA user_version').get()?.user_version ?? 0)
       if (version > SCHEMA_VERSION) throw new Error(`it was written by a later version (schema ${version})`)
       if (version < SCHEMA_VERSION) this.#database.exec(SCHEMA)
-      this.#database.exec(`COMMIT; PRAGMA busy_timeout = ${LOCK_WAIT_MS}`)
+      this.#database.exec(`COMMIT; PRAGMA busy_timeout = 0`)
     } catch (error) {
       throw new StateError(path, error)
     }
