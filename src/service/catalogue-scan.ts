@@ -11,8 +11,18 @@ import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
 
 const PAGE = 1000
+/** Manifests. */
+const READ_AT_ONCE = 32
+/** What the catalogue did not learn of a manifest within this, it was told by `tapedeck reindex`, ms. */
+const UNCHANGED_FOR_MS = 24 * 3_600_000
 /** As `Storage.replace` names what is not in its place yet. */
 const DRAFT = /^(?<of>.*)\.(?<pid>\d{1,10})\.tmp$/
+
+/** What a manifest is about: see `ManifestStore.glance`. */
+interface Glance {
+  readonly id: string
+  readonly revision: number
+}
 
 /** What the catalogue has of a recording. */
 export interface KnownEntry {
@@ -57,7 +67,7 @@ export class CatalogueScan {
   readonly #settler: Settler
   readonly #isStopped: () => boolean
   /** Paths by id, of this walk. */
-  readonly #seen = new Map<string, string>()
+  readonly #seen = new Map<string, { readonly path: string; readonly revision: number }>()
 
   constructor(options: ScanOptions, settler: Settler, isStopped: () => boolean) {
     this.#options = options
@@ -67,26 +77,46 @@ export class CatalogueScan {
 
   /** False when it was stopped, or something has to be looked at again. @throws StateAwayError */
   async run(report: { settled: number; added: number; removed: number }): Promise<boolean> {
-    const files = await this.#options.manifests.files()
+    const { manifests } = this.#options
+    const files = await manifests.files()
     for (const { path } of files) report.removed += await this.#finishDelete(path)
     for (const file of files) await this.#removeDraft(file)
     const known = await knownEntries(this.#options.recordings)
     let isComplete = true
-    for (const { path } of files) {
-      if (this.#isStopped()) return false
-      if (isManifestPath(path) && !(await this.#compare(path, known, report))) isComplete = false
+    const paths = this.#toRead(files, known)
+    for (let at = 0; at < paths.length; at += READ_AT_ONCE) {
+      const chunk = paths.slice(at, at + READ_AT_ONCE)
+      const glances = await Promise.all(chunk.map((path) => manifests.glance(path).catch(() => undefined)))
+      for (const [i, path] of chunk.entries()) {
+        if (this.#isStopped()) return false
+        if (!(await this.#compare(path, glances[i], known, report))) isComplete = false
+      }
     }
     report.removed += await this.#finishUnseen(known)
     return isComplete
   }
 
+  /** Manifests that the catalogue knows, and that nobody has written for long, say nothing new. */
+  #toRead(files: readonly StoredFile[], known: ReadonlyMap<string, KnownEntry>): string[] {
+    const ids = new Map<string, string>()
+    for (const [id, { path, leavesNothing }] of known) if (path !== null && !leavesNothing) ids.set(path, id)
+    const paths: string[] = []
+    for (const { path, modifiedAtMs } of files) {
+      if (!isManifestPath(path)) continue
+      const id = modifiedAtMs < performance.timeOrigin - UNCHANGED_FOR_MS ? ids.get(path) : undefined
+      if (id === undefined) paths.push(path)
+      else this.#seen.set(id, { path, revision: known.get(id)?.revision ?? 0 })
+    }
+    return paths
+  }
+
   async #compare(
     path: string,
+    glance: Glance | undefined,
     known: ReadonlyMap<string, KnownEntry>,
     report: { settled: number; added: number; removed: number },
   ): Promise<boolean> {
-    const { manifests, recordings, node, isHeld, logger } = this.#options
-    const glance = await manifests.glance(path).catch(() => undefined)
+    const { manifests, recordings, node, isHeld } = this.#options
     if (glance === undefined) {
       await manifests.readFound(path) // says what is wrong with it
       return true
@@ -94,25 +124,17 @@ export class CatalogueScan {
     if (isHeld(glance.id)) return true
     const stored = known.get(glance.id)
     const isKnown = stored !== undefined && stored.revision >= glance.revision
-    const twin = this.#seen.get(glance.id)
-    if (
-      twin !== undefined ||
-      (isKnown && stored.path !== null && stored.path !== path && (await this.#isThere(stored.path)))
-    ) {
-      logger.warn(
-        { recording: glance.id, path, other: twin ?? stored?.path },
-        'two manifests of one recording: the newer counts',
-      )
-      if (isKnown || twin !== undefined) return true
-    }
-    this.#seen.set(glance.id, path)
+    if (await this.#isOldCopy(path, glance, stored)) return true
+    this.#seen.set(glance.id, { path, revision: glance.revision })
+    const isSame = stored?.path === path && stored.revision === glance.revision
+    if (isSame && !stored.leavesNothing) return true
     const entry = await manifests.readFound(path)
     if (entry === undefined) return true
     if (await this.#finishEnd(entry)) {
       report.removed++
       return true
     }
-    if (isKnown && stored.path === path && stored.revision === glance.revision) return true
+    if (isSame) return true
     if (isKnown && stored.path === null && stored.isOver) {
       await this.#settler.eraseRest(entry)
       report.removed++
@@ -127,6 +149,18 @@ export class CatalogueScan {
     await recordings.put(entry)
     report.added++
     return true
+  }
+
+  /** Whether another manifest of the same recording counts instead: one that was seen, or that the catalogue knows. */
+  async #isOldCopy(path: string, { id, revision }: Glance, stored: KnownEntry | undefined): Promise<boolean> {
+    const isElsewhere = stored !== undefined && stored.path !== null && stored.path !== path
+    const other =
+      this.#seen.get(id) ??
+      (isElsewhere && (await this.#isThere(stored.path)) ? { path: stored.path, revision: stored.revision } : undefined)
+    if (other === undefined) return false
+    const fields = { recording: id, path, other: other.path }
+    this.#options.logger.warn(fields, 'two manifests of one recording: the newer counts')
+    return other.revision >= revision
   }
 
   /** The catalogue knows more than the manifest: the last write of it was cut off. */
@@ -162,7 +196,8 @@ export class CatalogueScan {
     return finished
   }
 
-  async #isThere(path: string): Promise<boolean> {
+  async #isThere(path: string | null): Promise<boolean> {
+    if (path === null) return false
     return (await this.#options.manifests.glance(path).catch(() => undefined)) !== undefined
   }
 

@@ -173,6 +173,30 @@ describe('the catalogue', () => {
     expect(await rig.get('bbbbbbbb-1')).toMatchObject({ revision: 8, hold: true })
   })
 
+  it('does not read again what it knows and nobody has written for a day', async () => {
+    for (const id of ['aaaaaaaa-1', 'bbbbbbbb-1']) {
+      const { entry } = await leave(id, { status: 'completed', owner: null })
+      await rig.manifests.write({ ...entry, revision: 8 })
+    }
+    const old = new Date(Date.now() - 48 * 3_600_000)
+    utimesSync(rig.manifestOf('aaaaaaaa-1'), old, old)
+    const { entry } = await leave('cccccccc-1', { status: 'completed', owner: null }, 'disk')
+    utimesSync(rig.manifestOf('cccccccc-1'), old, old)
+    expect(await rig.reconciler().run()).toMatchObject({ added: 2 })
+    expect((await rig.get('aaaaaaaa-1'))?.revision).toBe(3)
+    expect((await rig.get('bbbbbbbb-1'))?.revision).toBe(8)
+    expect(await rig.get('cccccccc-1')).toEqual(entry)
+  })
+
+  it('lets the newest of several copies count', async () => {
+    const copies = ['1', '2', '3'].map((name) => join(rig.recordDir, name, 'recording.json'))
+    for (const [i, manifestPath] of copies.entries()) {
+      await leave('aaaaaaaa-1', { status: 'completed', owner: null, manifestPath, revision: [4, 7, 5][i] ?? 1 }, 'disk')
+    }
+    await rig.reconciler().run()
+    expect((await rig.get('aaaaaaaa-1'))?.manifest_path).toBe(copies[1])
+  })
+
   it('mends a manifest whose last write was cut off', async () => {
     const { entry } = await leave('aaaaaaaa-1', { status: 'completed', owner: null })
     await rig.store.recordings.put({ ...entry, revision: 7, hold: true })
