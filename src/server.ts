@@ -6,6 +6,7 @@ import type { HealthSources, ServerPhase } from './api/health.ts'
 import { HttpServer } from './api/http-server.ts'
 import { ListenError } from './api/listen-error.ts'
 import { Metrics } from './api/metrics.ts'
+import { ServiceMetrics } from './api/service-metrics.ts'
 import { TokenKeeper } from './api/token.ts'
 import {
   auditPath,
@@ -17,6 +18,7 @@ import {
   signingSecret,
   statePath,
 } from './config.ts'
+import { DeliveryLog } from './events/delivery-log.ts'
 import type { EventLog } from './events/event-log.ts'
 import { RtmpAdmission } from './ingest/rtmp/admission.ts'
 import { Hub } from './live/hub.ts'
@@ -81,6 +83,7 @@ export class TapedeckServer {
   readonly #metrics: Metrics
   #works: ServerWorks | undefined
   #http: HttpServer | undefined
+  #serviceMetrics: ServiceMetrics | undefined
   #statsTimer: NodeJS.Timeout | undefined
   #phase: ServerPhase = 'starting'
   #started = false
@@ -144,6 +147,7 @@ export class TapedeckServer {
         audit: this.#audit,
         logger: this.#logger,
       })
+      this.#serviceMetrics = new ServiceMetrics(this.#metrics.registry, this.#works)
       this.#http = this.#makeHttp(this.#works)
       if (this.#http !== undefined) addresses.http = await this.#http.listen()
       await this.recorder.start()
@@ -180,6 +184,7 @@ export class TapedeckServer {
     this.hub.close()
     const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()), closing)
     await this.#closeWorks()
+    this.#serviceMetrics?.close()
     this.#metrics.close()
     await this.#attempt('audit log', this.#audit.close())
     this.#journal.close()
@@ -221,6 +226,7 @@ export class TapedeckServer {
         ...common,
         control: service,
         jobs,
+        deliveries: new DeliveryLog(store.tasks, this.settings.webhookUrl ?? []),
         state: store,
         secret: this.#secret,
         version,

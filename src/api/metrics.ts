@@ -64,6 +64,9 @@ export class Metrics {
     this.#hostMetrics()
   }
 
+  get registry(): Registry {
+    return this.#registry
+  }
   get contentType(): string {
     return this.#registry.contentType
   }
@@ -102,6 +105,16 @@ export class Metrics {
     this.#perStream('tapedeck_stream_keyframe_interval_ms', 'Between its last two keyframes', (stream) => {
       return stream.stats.snapshot().keyframeIntervalMs
     })
+    this.#perStream(
+      'tapedeck_stream_dropped_frames',
+      'Of its recordings, because a disk did not keep up',
+      ({ address }) => {
+        const mine = this.#sources.recordings().filter((recording) => {
+          return recording.address.room === address.room && recording.address.participant === address.participant
+        })
+        return sum(mine, (recording) => recording.stats().droppedFrames)
+      },
+    )
     this.#labelled('tapedeck_connections', 'Open connections, by listener', ['listener'], (gauge) => {
       for (const [listener, count] of Object.entries(connections())) gauge.set({ listener }, count)
     })

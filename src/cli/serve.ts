@@ -42,6 +42,7 @@ function welcome(settings: Settings, { rtmp, rtmps, http }: ServerAddresses): st
     ? `${resolve(settings.recordDir)}  (${settings.recordFormat})`
     : 'none (--no-record-all)'
   lines.push(`  files     ${files}`)
+  if (http !== undefined) lines.push(`  API       ${url('http', http)}/api/docs`)
   if (http !== undefined) lines.push(`  metrics   ${url('http', http)}/metrics  and /healthz`)
   lines.push('  Ctrl-C finishes all recordings and stops; a second one leaves at once')
   return `${lines.join('\n')}\n`

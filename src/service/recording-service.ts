@@ -95,7 +95,7 @@ export class RecordingService implements RecordingControl {
     const room = keeper.find(id)
     record.move('cancelled', room?.isOpen === true ? { recording: room.snapshot() } : {})
     try {
-      await record.written()
+      await record.seal()
       await room?.discard()
       const { entry } = record
       const hadJobs = await processing.abandon(entry)
@@ -190,6 +190,11 @@ export class RecordingService implements RecordingControl {
 
   finished(id: string): Promise<CatalogueEntry> {
     return this.#works.finished(id)
+  }
+
+  /** Calls `ended` with each recording that has come to its end here. Returns the way to stop. */
+  listen(ended: (entry: CatalogueEntry) => void): () => void {
+    return this.#works.listen(ended)
   }
 
   /** With live figures, where it is ours. */

@@ -1,9 +1,12 @@
+import { LIVE_STATUSES } from '../state/recording-object.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 
 /** What a service has done since it began. Counters only grow. */
 export interface ServiceStats {
   /** Recordings at work now, automatic ones included. */
   readonly active: number
+  /** The same by status. */
+  readonly byStatus: Readonly<Record<string, number>>
   readonly created: number
   readonly completed: number
   readonly failed: number
@@ -43,9 +46,15 @@ export class ServiceCounts {
     }
   }
 
-  read(active: number): ServiceStats {
+  /** `held`: those that are at work, and some that have just ended. */
+  read(held: Iterable<CatalogueRecord>): ServiceStats {
+    const byStatus: Record<string, number> = Object.fromEntries(LIVE_STATUSES.map((status) => [status, 0]))
+    for (const record of held) {
+      if (record.isKept && !record.isFinal) byStatus[record.status] = (byStatus[record.status] ?? 0) + 1
+    }
     return {
-      active,
+      active: Object.values(byStatus).reduce((sum, count) => sum + count, 0),
+      byStatus,
       created: this.#created,
       completed: this.#completed,
       failed: this.#failed,

@@ -36,6 +36,7 @@ export class ServiceWorks {
   readonly #reconciler: Reconciler
   readonly #retention: Retention
   readonly #counts = new ServiceCounts()
+  readonly #listeners = new Set<(entry: CatalogueEntry) => void>()
   readonly #waiting = new Map<string, PromiseWithResolvers<CatalogueEntry>>()
   watch: RoomWatch | undefined
 
@@ -58,9 +59,7 @@ export class ServiceWorks {
   }
 
   get stats(): ServiceStats {
-    let active = 0
-    for (const record of this.catalogue.held) if (record.isKept && !record.isFinal) active++
-    return this.#counts.read(active)
+    return this.#counts.read(this.catalogue.held)
   }
   /** Recordings that count against the limit, of this process. */
   get activeRequested(): number {
@@ -110,8 +109,15 @@ export class ServiceWorks {
     this.catalogue.release(id)
     this.keeper.remove(id)
     this.#retention.poke()
+    for (const listener of this.#listeners) listener(entry)
     this.#waiting.get(id)?.resolve(entry)
     this.#waiting.delete(id)
+  }
+
+  /** Calls `ended` with each recording that has come to its end here. Returns the way to stop. */
+  listen(ended: (entry: CatalogueEntry) => void): () => void {
+    this.#listeners.add(ended)
+    return () => this.#listeners.delete(ended)
   }
 
   /** @throws RecordingMissingError, StateAwayError */
@@ -131,7 +137,11 @@ export class ServiceWorks {
       if (!record.isFinal) throw new RecordingLiveError(id, record.status)
       if (record.entry.hold) throw new HeldError(id)
       const hadJobs = await this.processing.abandon(record.entry)
-      await this.remover.delete(record.entry, reason)
+      record.drop()
+      await this.remover.delete(record.entry, reason).catch((error: unknown) => {
+        record.restore()
+        throw error
+      })
       if (hadJobs) this.sweepLater(record.entry)
     })
   }

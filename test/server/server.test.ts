@@ -178,6 +178,12 @@ describe('HTTP', () => {
     expect(await value('tapedeck_streams')).toBe(0)
     expect(await value('tapedeck_recovery_pending')).toBe(0)
     expect(await value('tapedeck_disk_free_bytes')).toBeGreaterThan(0)
+    expect(await value('tapedeck_recordings_created_total')).toBe(1)
+    await expect.poll(() => value('tapedeck_processing_seconds_count')).toBe(1)
+    expect(await value('tapedeck_state_up')).toBe(1)
+    expect(await value('tapedeck_storage_used_bytes')).toBeGreaterThan(96_000)
+    expect(await value('tapedeck_webhook_backlog')).toBe(0)
+    expect(await value('tapedeck_jobs')).toBe(0)
     expect(await value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
   })
 
