@@ -8,7 +8,7 @@ import { type JobProgress, JobRun, type RunOutcome } from './job-run.ts'
 import { Nap } from './nap.ts'
 import { MAX_TRIES, type QueueTiming, retryDelayMs } from './queue-timing.ts'
 import { JOB_QUEUE, jobOf, noteOf, PUT_BACK, spentTries, taskIdOf } from './task-status.ts'
-import { isDeadWorker, workerId } from './worker-id.ts'
+import { beginWorker, endWorker, isDeadWorker } from './worker-id.ts'
 
 /** What a worker needs, and whom it tells. */
 export interface TaskWorkerOptions {
@@ -38,7 +38,7 @@ export class TaskWorker {
   #isAway = false
 
   constructor(tasks: TaskStore, options: TaskWorkerOptions) {
-    this.#id = workerId(options.node)
+    this.#id = beginWorker(options.node)
     this.#tasks = tasks
     this.#options = options
     this.#looping = this.#loop()
@@ -63,6 +63,7 @@ export class TaskWorker {
     const over = Promise.all([...this.#running.values()].map((each) => each.over))
     const patience = new Nap()
     await Promise.race([over.then(() => patience.end()), patience.sleep(this.#options.timing.closeMs)])
+    endWorker(this.#id)
     if (this.#running.size > 0) {
       this.#options.logger.warn({ jobs: [...this.#running.keys()] }, 'jobs did not end in time; others do them later')
     }
@@ -210,7 +211,7 @@ export class TaskWorker {
     const left = await this.#tasks.list({ queue: JOB_QUEUE, states: ['running'], limit: 1000 })
     for (const task of left) {
       const worker = noteOf(task)?.worker
-      if (worker === undefined || !isDeadWorker(worker, this.#options.node, this.#id)) continue
+      if (worker === undefined || !isDeadWorker(worker, this.#options.node)) continue
       await this.#tasks.settle(task.id, worker, { kind: 'retry', dueAtMs: Date.now(), error: WORKER_LOST })
     }
   }

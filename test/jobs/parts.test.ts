@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { failureText, JobLostError, parseFailure } from '../../src/jobs/failure.ts'
 import { JobRun } from '../../src/jobs/job-run.ts'
 import { QUEUE_TIMING, retryDelayMs } from '../../src/jobs/queue-timing.ts'
-import { isDeadWorker, workerId } from '../../src/jobs/worker-id.ts'
+import { beginWorker, endWorker, isDeadWorker } from '../../src/jobs/worker-id.ts'
 import { job, silent } from './scripted-jobs.ts'
 
 describe('the text of a failure', () => {
@@ -110,21 +110,22 @@ describe('the wait before another try', () => {
 })
 
 describe('a worker is dead', () => {
-  it('when its process is no more, or is ourselves in an earlier life', async () => {
+  it('when its process is no more, or is ourselves in an earlier life, or when it has ended', async () => {
     const child = spawn('true')
     await once(child, 'close')
-    const self = workerId('here')
-    expect(isDeadWorker(`here/${child.pid}/abc`, 'here', self)).toBe(true)
-    expect(isDeadWorker(workerId('here'), 'here', self)).toBe(true)
+    expect(isDeadWorker(`here/${child.pid}/abc`, 'here')).toBe(true)
+    expect(isDeadWorker(`here/${process.pid}/abc`, 'here')).toBe(true)
+    const self = beginWorker('here')
+    expect(isDeadWorker(self, 'here')).toBe(false)
+    endWorker(self)
+    expect(isDeadWorker(self, 'here')).toBe(true)
   })
 
-  it('never by its own word, on another node, alive, or without a name of ours', () => {
-    const self = workerId('here')
-    expect(isDeadWorker(self, 'here', self)).toBe(false)
-    expect(isDeadWorker(`there/${process.pid}/abc`, 'here', self)).toBe(false)
-    expect(isDeadWorker(`here/${process.ppid}/abc`, 'here', self)).toBe(false)
+  it('never on another node, alive, or without a name of ours', () => {
+    expect(isDeadWorker(`there/${process.pid}/abc`, 'here')).toBe(false)
+    expect(isDeadWorker(`here/${process.ppid}/abc`, 'here')).toBe(false)
     for (const id of ['', 'here', 'here/x/y', 'here/1', 'here/-5/x', 'here/1/2/3']) {
-      expect(isDeadWorker(id, 'here', self)).toBe(false)
+      expect(isDeadWorker(id, 'here')).toBe(false)
     }
   })
 })

@@ -70,27 +70,25 @@ export class BullJobQueue implements JobQueue {
     return this.#connection.call(async (queue, client) => {
       const fate = await this.#fates.read(client, jobId)
       if (isCancelled(fate)) return cancelledStatusOf(fate)
-      const bull = await find(queue, jobId)
-      const state = bull === undefined ? undefined : stateOf(await bull.getState())
+      const state = stateOf(await queue.getJobState(bullIdOf(jobId))) // first: what comes with it is there then
+      const bull = state === undefined ? undefined : await find(queue, jobId)
       return bull === undefined || state === undefined ? undefined : statusOf(bull, state)
     })
   }
 
   list({ states, limit }: { states?: readonly JobState[]; limit: number }): Promise<JobStatus[]> {
     return this.#connection.call(async (queue, client) => {
-      const found: { atMs: number; status: JobStatus }[] = []
+      const byId = new Map<string, { atMs: number; status: JobStatus }>() // a job that moves on meanwhile is listed once
       for (const state of ['waiting', 'running', 'done', 'dead'] as const) {
         if (states !== undefined && !states.includes(state)) continue
         const bulls = await queue.getJobs([...PLACES[state]], 0, MAX_LISTED - 1)
         for (const bull of bulls) {
           const status = statusOf(bull, state)
-          if (status !== undefined) found.push({ atMs: bull.timestamp, status })
+          if (status !== undefined) byId.set(status.job.job_id, { atMs: bull.timestamp, status })
         }
       }
-      const fates = await this.#fates.readAll(
-        client,
-        found.map(({ status }) => status.job.job_id),
-      )
+      const found = [...byId.values()]
+      const fates = await this.#fates.readAll(client, [...byId.keys()])
       const listed = found.filter((_, index) => !isCancelled(fates[index]))
       if (states === undefined || states.includes('cancelled')) {
         for (const fate of await this.#fates.cancelled(client, limit)) {

@@ -7,7 +7,7 @@ import type { Job, JobHandler, JobResult } from '../job.ts'
 import { JobRun, type RunOutcome } from '../job-run.ts'
 import { Nap } from '../nap.ts'
 import { KEEP_DEAD_MS, KEEP_DONE_MS, MAX_TRIES, type QueueTiming, retryDelayMs } from '../queue-timing.ts'
-import { isDeadWorker, workerId } from '../worker-id.ts'
+import { beginWorker, endWorker, isDeadWorker } from '../worker-id.ts'
 import { type BullConnection, type BullPackages, QUEUE_NAME } from './connection.ts'
 import type { Fates } from './fates.ts'
 import { bullIdOf, dataOf, spentTriesOf } from './status.ts'
@@ -53,7 +53,7 @@ export class BullWorker {
 
   constructor(options: BullWorkerOptions) {
     this.#options = options
-    this.#id = workerId(options.node)
+    this.#id = beginWorker(options.node)
     this.#starting = this.#start().catch((error: unknown) => options.connection.failed(error))
   }
 
@@ -71,6 +71,7 @@ export class BullWorker {
     const patience = new Nap()
     const closing = this.#starting.then(() => this.#worker?.close()).then(() => patience.end())
     await Promise.race([closing, patience.sleep(patienceMs)])
+    endWorker(this.#id)
     if (this.#running.size > 0) {
       this.#options.logger.warn({ jobs: [...this.#running.keys()] }, 'jobs did not end in time; others do them later')
     }
@@ -208,7 +209,7 @@ export class BullWorker {
     const free = (): Promise<boolean> =>
       connection.call(async (queue, client) => {
         for (const bull of await queue.getActive(0, 1000)) {
-          if (bull.processedBy === undefined || !isDeadWorker(bull.processedBy, node, this.#id)) continue
+          if (bull.processedBy === undefined || !isDeadWorker(bull.processedBy, node)) continue
           const data = dataOf(bull)
           const token = await client.get(this.#lockKey(bull))
           if (data === undefined || token === null) continue // its lease is over: it is taken for stalled soon
