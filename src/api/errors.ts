@@ -67,6 +67,18 @@ export class JobMissingError extends TapedeckError {
   }
 }
 
+/** There is no such delivery of a webhook that has come to its end. */
+export class DeliveryMissingError extends TapedeckError {
+  readonly code = 'TD_DELIVERY_MISSING'
+  readonly fault = 'caller'
+
+  constructor(id: string) {
+    super(
+      `there is no delivery ${JSON.stringify(id.slice(0, 64))} that was taken or given up; GET /api/webhooks/deliveries lists what there is`,
+    )
+  }
+}
+
 /** A job's state does not allow what was asked: cancelling one that ended, retrying one that runs. */
 export class JobStateError extends TapedeckError {
   readonly code = 'TD_JOB_STATE'

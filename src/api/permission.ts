@@ -17,6 +17,8 @@ export const PERMISSIONS = {
   'participant.disconnect': { user: 'none', viewer: 'none', operator: 'room', admin: 'room' },
   'job.read': { user: 'none', viewer: 'none', operator: 'room', admin: 'room' },
   'job.control': { user: 'none', viewer: 'none', operator: 'room', admin: 'room' },
+  /** Of all rooms: see `webhookHandlers`. */
+  'webhook.manage': { user: 'none', viewer: 'none', operator: 'none', admin: 'all' },
   'server.read': { user: 'none', viewer: 'none', operator: 'all', admin: 'all' },
 } as const satisfies Readonly<Record<string, Readonly<Record<Role, Reach>>>>
 

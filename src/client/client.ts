@@ -15,6 +15,8 @@ export type RoomListOptions = Omit<RouteInput<'listRoomRecordings'>['query'], 'l
 export type ListOptions = Omit<RouteInput<'listRecordings'>['query'], 'limit'> & { readonly limit?: number }
 /** Which jobs. */
 export type JobListOptions = Omit<RouteInput<'listJobs'>['query'], 'limit'> & { readonly limit?: number }
+/** Which deliveries of webhooks. */
+export type DeliveryListOptions = Omit<RouteInput<'listDeliveries'>['query'], 'limit'> & { readonly limit?: number }
 /** A recording as the API tells it. */
 export type Recording = RouteAnswer<'getRecordingStatus'>
 
@@ -180,6 +182,16 @@ export class TapedeckClient {
   /** Cancels a job, also one that is running. */
   cancelJob(jobId: string, call?: CallOptions): JsonAnswer<'cancelJob'> {
     return this.#json('cancelJob', [jobId], call)
+  }
+
+  /** What became of webhooks in the last days, newest first. */
+  listDeliveries(query: DeliveryListOptions = {}, call?: CallOptions): JsonAnswer<'listDeliveries'> {
+    return this.#json('listDeliveries', [], { ...call, query })
+  }
+
+  /** Sends a webhook that was taken or given up again, under the same id. */
+  async replayDelivery(deliveryId: string, call?: CallOptions): Promise<void> {
+    await this.#connection.request('replayDelivery', [deliveryId], call)
   }
 
   /** Version, capacity, disk. */

@@ -53,6 +53,8 @@ const MATRIX: Readonly<Record<OperationId, string>> = {
   listJobs: /*           */ '--- -- +++ ++ ++ -',
   retryJob: /*           */ '--- -- +++ ++ ++ -',
   cancelJob: /*          */ '--- -- +++ ++ ++ -',
+  listDeliveries: /*     */ '--- -- --- -- ++ -',
+  replayDelivery: /*     */ '--- -- --- -- ++ -',
   getServer: /*          */ '--- -- +++ ++ ++ -',
   getOpenApi: /*         */ '+++ ++ +++ ++ ++ +',
   getDocs: /*            */ '+++ ++ +++ ++ ++ +',

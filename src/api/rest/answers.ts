@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DELIVERY_STATES } from '../../events/delivery-log.ts'
 import { jobReferenceSchema, markerSchema } from '../../state/catalogue-entry.ts'
 import {
   errorObjectSchema,
@@ -99,6 +100,29 @@ export const jobsAnswer = z.object({
   jobs: z.array(jobAnswer),
   depth: z.object({ waiting: count, running: count, dead: count }),
 })
+
+/** One event on its way to one URL. */
+const delivery = z
+  .object({
+    delivery_id: z.string(),
+    url: z.string().describe('Without user, password and query'),
+    event_id: z.string(),
+    type: z.string(),
+    room_id: z.string().nullable(),
+    recording_id: z.string().nullable(),
+    seq: count,
+    state: z.enum(DELIVERY_STATES),
+    attempts: count,
+    created_at: time,
+    next_attempt_at: time.nullable(),
+    finished_at: time.nullable(),
+    log: z
+      .array(z.object({ at: time, took_ms: z.number().nonnegative(), error: z.string().nullable() }))
+      .describe('The latest tries, oldest first'),
+  })
+  .meta({ id: 'Delivery' })
+/** What became of webhooks, newest first. */
+export const deliveriesAnswer = z.object({ deliveries: z.array(delivery), count })
 
 /** What this server is and can still take. */
 export const serverAnswer = z

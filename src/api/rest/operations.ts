@@ -29,6 +29,8 @@ export const OPERATIONS = {
   listJobs: ['GET', '/jobs'],
   retryJob: ['POST', '/jobs/{job_id}/retry'],
   cancelJob: ['DELETE', '/jobs/{job_id}'],
+  listDeliveries: ['GET', '/webhooks/deliveries'],
+  replayDelivery: ['POST', '/webhooks/deliveries/{delivery_id}/replay'],
   getServer: ['GET', '/server'],
   getOpenApi: ['GET', '/openapi.json'],
   getDocs: ['GET', '/docs'],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DELIVERY_STATES } from '../../events/delivery-log.ts'
 import { RECORDING_FORMATS, RECORDING_STATUSES, type RecordingStatus } from '../../state/recording-object.ts'
 import { isShallow } from './json-depth.ts'
 
@@ -33,6 +34,9 @@ export const recordingParams = z.strictObject({ recording_id: recordingId })
 export const fileParams = z.strictObject({ recording_id: recordingId, file_id: fileId })
 /** `/jobs/{job_id}` */
 export const jobParams = z.strictObject({ job_id: z.string().min(1).max(64) })
+
+/** `/webhooks/deliveries/{delivery_id}` */
+export const deliveryParams = z.strictObject({ delivery_id: z.string().min(1).max(320) })
 
 /** For routes that take nothing in the query. */
 export const noQuery = z.strictObject({})
@@ -119,6 +123,13 @@ export const downloadQuery = z.strictObject({
 /** Which jobs. */
 export const jobsQuery = z.strictObject({
   state: z.enum(['waiting', 'running', 'done', 'dead', 'cancelled']).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(USUAL_LIMIT),
+})
+
+/** Which deliveries of webhooks. */
+export const deliveriesQuery = z.strictObject({
+  state: z.enum(DELIVERY_STATES).optional(),
+  recording_id: recordingId.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(USUAL_LIMIT),
 })
 

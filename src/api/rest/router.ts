@@ -17,6 +17,7 @@ import { roomHandlers } from './room-handlers.ts'
 import { ROUTES, type Route } from './routes.ts'
 import { serverHandlers } from './server-handlers.ts'
 import type { ApiServices } from './services.ts'
+import { webhookHandlers } from './webhook-handlers.ts'
 
 /** Where the same API is to be found. */
 export const MOUNTS = ['/api', '/api/webrtc'] as const
@@ -67,6 +68,7 @@ class Router {
       ...catalogueHandlers(services, links),
       ...roomHandlers(services),
       ...jobHandlers(services),
+      ...webhookHandlers(services),
       ...serverHandlers(services),
     } satisfies Handlers<JsonOperationId>
   }

@@ -7,7 +7,7 @@ import * as requests from './requests.ts'
 /** What one operation takes and gives, and who may use it. */
 export interface Route {
   readonly summary: string
-  readonly tag: 'Recording' | 'Recordings' | 'Rooms' | 'Jobs' | 'Server'
+  readonly tag: 'Recording' | 'Recordings' | 'Rooms' | 'Jobs' | 'Webhooks' | 'Server'
   /**
    * With a `recording_id` in the path it is asked for that recording, with a `room_id` alone for that room, otherwise for the
    * role. `known`: everybody who has business here; the answer is cut to what they may see. `public`: everybody.
@@ -188,6 +188,26 @@ export const ROUTES = {
     permission: 'job.control',
     params: requests.jobParams,
     answer: answers.jobAnswer,
+    errors: [404],
+  },
+  listDeliveries: {
+    ...plain,
+    tag: 'Webhooks',
+    summary: 'What became of webhooks in the last days, newest first; for admins of all rooms',
+    permission: 'webhook.manage',
+    params: requests.noParams,
+    query: requests.deliveriesQuery,
+    answer: answers.deliveriesAnswer,
+    errors: [],
+  },
+  replayDelivery: {
+    ...plain,
+    tag: 'Webhooks',
+    summary: 'Send a webhook that was taken or given up again, under the same id; for admins of all rooms',
+    permission: 'webhook.manage',
+    params: requests.deliveryParams,
+    status: 204,
+    answer: nothing,
     errors: [404],
   },
   getServer: {

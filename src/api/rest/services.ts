@@ -1,3 +1,4 @@
+import type { DeliveryLog } from '../../events/delivery-log.ts'
 import type { JobQueue } from '../../jobs/job.ts'
 import type { Logger } from '../../media/ports.ts'
 import type { RecordingControl } from '../../service/control.ts'
@@ -8,6 +9,8 @@ import type { Access } from '../access.ts'
 export interface ApiServices {
   readonly control: RecordingControl
   readonly jobs: JobQueue
+  /** What became of webhooks. */
+  readonly deliveries: Pick<DeliveryLog, 'list' | 'replay'>
   readonly access: Access
   readonly state: Pick<StateStore, 'kind' | 'health'>
   readonly logger: Logger
