@@ -58,6 +58,8 @@ export class CatalogueRecord {
   #written: Promise<void> = Promise.resolve()
   /** Until it is kept, nothing leaves this process; this is what has to be told then. */
   #untold: (() => void)[] | undefined
+  #isSealed = false
+  #isDropped = false
 
   /** `isKept`: the catalogue and the disk know of it already, or will by `keep`. */
   constructor(keeping: RecordKeeping, entry: CatalogueEntry, options: { isKept: boolean }) {
@@ -115,6 +117,23 @@ export class CatalogueRecord {
     this.#apply(patch, this.#entry.recording.status, keeping)
   }
 
+  /** Its manifest is about to go: none is written any more, whoever changes something meanwhile. */
+  async seal(): Promise<void> {
+    await this.#written
+    this.#isSealed = true
+    await this.#written // what was changed until then
+  }
+
+  /** It is being deleted: neither the disk nor the catalogue learns anything more of it, until `restore`. */
+  drop(): void {
+    this.#isDropped = true
+  }
+
+  /** It could not be deleted. */
+  restore(): void {
+    this.#isDropped = false
+  }
+
   /** Resolves when the manifest is on disk as of now; a disk that refuses is logged, and the next change tries again. */
   written(): Promise<void> {
     return this.#written
@@ -140,12 +159,13 @@ export class CatalogueRecord {
       revision: this.#entry.revision + 1,
       recording: { ...this.#entry.recording, ...recording, status },
     }
-    if (this.#untold !== undefined) return
+    if (this.#untold !== undefined || this.#isDropped) return
     if (keeping === 'lasting' && this.#entry.manifest_path !== null) this.#write()
     this.#keeping.writer.put(this.#entry)
   }
 
   #write(): void {
+    if (this.#isSealed) return
     const { manifests, logger } = this.#keeping
     const entry = this.#entry
     this.#written = manifests.write(entry).catch((error: unknown) => {

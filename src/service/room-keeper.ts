@@ -218,7 +218,7 @@ export class RoomKeeper {
     record.move('failed', { recording: patch })
     const { entry } = record
     if (record.isKept && entry.manifest_path !== null) {
-      await record.written()
+      await record.seal()
       await manifests.remove(entry) // there is nothing that it could say of
       record.change({ manifest_path: null })
     }
