@@ -93,6 +93,28 @@ describe.each(['mp4', 'flv', 'mkv'] as const)('a participant who returns, record
     expect(rig.errors()).toEqual([])
   })
 
+  it('at once, as in a takeover, follows what was written, picture and sound together', async () => {
+    const scene = await Scene.start({ format })
+    const { rig, recording, source } = scene
+    const first = rig.publish()
+    scene.play(first, 500_000, 1000)
+    scene.nowMs -= 30 // the new one was faster than the last frames of the old one
+    first.end('replaced')
+    const from = source.count
+    scene.play(rig.publish(), 0, 1000)
+    await scene.end()
+    expect(recording.parts).toHaveLength(1)
+    const content = await rig.read(recording.parts[0].path)
+    expect(serials(content)).toEqual(upTo(source.count))
+    const { samples } = content
+    const later = samples.filter(({ serial }) => serial >= from)
+    const beganMs = later[0].ptsMs
+    expect(beganMs).toBe(1000)
+    for (const { serial, ptsMs } of later) {
+      expect(ptsMs - beganMs, `frame ${serial}`).toBe(scene.placesMs[serial] - scene.placesMs[from])
+    }
+  })
+
   it('with other ids and other clocks is the same picture and the same sound', async () => {
     const scene = await Scene.start({ format })
     const { rig, recording, source } = scene
