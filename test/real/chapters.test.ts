@@ -7,6 +7,7 @@ import type { Format } from '../../src/container/reader.ts'
 import { Frame } from '../../src/media/frame.ts'
 import type { Chapter } from '../../src/media/ports.ts'
 import { DiskStorage } from '../../src/storage/disk.ts'
+import { ChromiumPlayer } from '../peers/chromium.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { madeMedia } from '../peers/ffmpeg.ts'
 import { scratch } from '../peers/tapedeck.ts'
@@ -57,6 +58,20 @@ async function probed(path: string): Promise<Probed[]> {
 }
 
 describe('chapters', () => {
+  it('are in nobody’s way: Chromium plays and seeks', async () => {
+    const player = await ChromiumPlayer.launch()
+    try {
+      for (const format of ['mp4', 'webm'] as const) {
+        const playback = await player.play(await written(format, chapters, 'played'), 2)
+        expect({ format, ...playback }).toMatchObject({ format, error: undefined, width: 320, height: 180 })
+        expect(playback.framesAfterSeek, format).toBeGreaterThan(5)
+        expect(playback.durationSeconds, format).toBeCloseTo(4, 0)
+      }
+    } finally {
+      await player.close()
+    }
+  })
+
   it.each(['mp4', 'mkv', 'webm'] as const)('of %s are what ffprobe reads, and the file plays', async (format) => {
     const path = await written(format, chapters, 'three')
     const found = await probed(path)
