@@ -183,7 +183,6 @@ export class RoomKeeper {
         directory: dirname(record.entry.manifest_path ?? manifests.recordDir),
         format: plan.format,
         reconnectWindowMs: plan.reconnectWindowMs,
-        zeroAtMs: performance.now(),
         marks: () => record.entry.markers.map(({ at_ms, label }) => ({ atMs: at_ms, title: label })),
         ...(partDurationMs === undefined ? {} : { partDurationMs }),
         ...(partSizeBytes === undefined ? {} : { partSizeBytes }),

@@ -81,7 +81,7 @@ export class RoomRecording implements TakeOwner {
   constructor(options: RoomRecordingOptions) {
     this.#options = options
     this.record = options.record
-    this.zeroAtMs = options.recordOptions.zeroAtMs ?? performance.now()
+    this.zeroAtMs = performance.now()
     this.filesFinal = new Promise((resolve) => {
       this.#resolveFinal = resolve
     })
@@ -134,7 +134,8 @@ export class RoomRecording implements TakeOwner {
     if (this.#takes.size >= MAX_PARTICIPANTS && take.stretches.length === 0) return
     this.#takes.set(participant, take)
     if (take.active !== undefined) return // was away for a moment: goes on where it was
-    take.add(calls.record(stream, recordOptions, this))
+    const marks = () => this.record.entry.markers.map(({ label, at_ms }) => ({ atMs: at_ms, title: label }))
+    take.add(calls.record(stream, { ...recordOptions, zeroAtMs: this.zeroAtMs, marks }, this))
   }
 
   /** @throws IllegalMoveError unless it is recording */

@@ -346,7 +346,8 @@ describe('what else can be done with a recording', () => {
     expect(live.at_ms).toBeLessThan(10_000)
     expect(control.events.find(({ type }) => type === 'marker_added')?.data).toMatchObject({ label: 'goal' })
     await control.service.stop(id)
-    await control.service.finished(id)
+    const { local_path } = (await control.service.finished(id)).recording
+    expect(Buffer.from(control.rig.storage.bytesOf(local_path ?? '')).includes('goal'), 'a chapter').toBe(true)
     await control.service.mark(id, 'begin', 0)
     await expect(control.service.mark(id, 'when?')).rejects.toMatchObject({ field: 'at_ms' })
     await expect(control.service.mark(id, 'after', 1e9)).rejects.toMatchObject({ field: 'at_ms' })
