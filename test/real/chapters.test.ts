@@ -10,11 +10,15 @@ import { DiskStorage } from '../../src/storage/disk.ts'
 import { ChromiumPlayer } from '../peers/chromium.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { madeMedia } from '../peers/ffmpeg.ts'
-import { scratch } from '../peers/tapedeck.ts'
+import { PacedPublisher } from '../peers/paced-publisher.ts'
+import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { until } from '../peers/until.ts'
 
 const run = promisify(execFile)
 const place = scratch('chapters')
 const sources = new Map<string, readonly Frame[]>()
+const PICTURE = '-f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440 -t 4'
+const H264 = `${PICTURE} -c:v libx264 -g 30 -pix_fmt yuv420p -c:a aac -f flv`
 const TITLES = ['Opening', 'Fragen & "Antworten" – ☃', 'x'.repeat(255)]
 const chapters: readonly Chapter[] = TITLES.map((title, i) => ({ startMs: [0, 1234, 2500][i] ?? 0, title }))
 
@@ -29,13 +33,15 @@ async function framesOf(path: string): Promise<Frame[]> {
 }
 
 beforeAll(async () => {
-  const video = '-f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440 -t 4'
-  const flv = await madeMedia('chapters.flv', `${video} -c:v libx264 -g 30 -pix_fmt yuv420p -c:a aac -f flv`)
-  const webm = await madeMedia('chapters.webm', `${video} -c:v libvpx -g 30 -c:a libopus -f webm`)
+  const flv = await madeMedia('chapters.flv', H264)
+  const webm = await madeMedia('chapters.webm', `${PICTURE} -c:v libvpx -g 30 -c:a libopus -f webm`)
   sources.set('h264', await framesOf(flv))
   sources.set('vp8', await framesOf(webm))
 })
-afterAll(() => place.drop())
+afterAll(async () => {
+  await TapedeckProcess.endAll()
+  place.drop()
+})
 
 async function written(format: Format, given: readonly Chapter[], name: string): Promise<string> {
   const frames = sources.get(format === 'webm' ? 'vp8' : 'h264') ?? []
@@ -47,6 +53,15 @@ async function written(format: Format, given: readonly Chapter[], name: string):
   await muxer.finish(given)
   await file.close()
   return path
+}
+
+/** What the API says of a recording, or of a marker. */
+type Answer = {
+  readonly recording_id: string
+  readonly status: string
+  readonly local_path: string
+  readonly files: readonly { readonly offset_ms: number }[]
+  readonly at_ms: number
 }
 
 type Probed = { readonly start_time: string; readonly tags: { readonly title: string } }
@@ -91,6 +106,37 @@ describe('chapters', () => {
     const found = await probed(await written('mp4', many, 'many'))
     expect(found).toHaveLength(255)
     expect(new Set(found.map(({ tags }) => tags.title))).toEqual(new Set(['☃'.repeat(85)]))
+  })
+
+  it('are the markers of a recording, where they were set', async () => {
+    const server = await TapedeckProcess.start(join(place.path, 'server'), '--no-thumbnails', '--no-record-all')
+    const publisher = await PacedPublisher.start(
+      server.rtmpPort,
+      'stage',
+      'alice',
+      await madeMedia('chapters.flv', H264),
+    )
+    const call = async (method: string, path: string, body?: object): Promise<Answer> => {
+      const json =
+        body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      return (await fetch(`${server.http}/api${path}`, { method, ...json })).json()
+    }
+    const { recording_id: id } = await call('POST', '/rooms/stage/recording/start')
+    await until('media', () => publisher.lastVideoMs > 1500 || undefined)
+    const { at_ms: atMs } = await call('POST', `/recordings/${id}/markers`, { label: 'Here' })
+    await until('more media', () => publisher.lastVideoMs > 3000 || undefined)
+    await call('POST', `/rooms/stage/recording/${id}/stop`)
+    publisher.stop()
+    const done = await until('the end', async () => {
+      const recording = await call('GET', `/recordings/${id}`)
+      return recording.status === 'completed' ? recording : undefined
+    })
+    const [file] = done.files
+    const [chapter] = await probed(done.local_path)
+    expect(chapter?.tags.title).toBe('Here')
+    expect(Number(chapter?.start_time) * 1000).toBeCloseTo(atMs - (file?.offset_ms ?? 0), -1)
+    expect(Number(chapter?.start_time)).toBeGreaterThan(0.2)
+    await server.end()
   })
 
   it('are left out where FLV has none', async () => {
