@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensureSystemPackages } from '../scripts/system-packages.ts'
+import { catalogue } from './catalogue.ts'
 import { idle } from './idle.ts'
 import { long } from './long.ts'
 import { flatOut, fsyncCost, realTime } from './recording.ts'
@@ -25,6 +26,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   fsync: () => fsyncCost(1, seconds),
   long,
   api: () => statusReads(rounds),
+  catalogue,
   latency: () => latencies(rounds),
   overhead: () => overhead(rounds, seconds),
 }
