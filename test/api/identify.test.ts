@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { Access, type AccessRules } from '../../src/api/access.ts'
@@ -149,5 +150,21 @@ describe('permissions', () => {
       expect(reaches.indexOf(row.admin)).toBeGreaterThanOrEqual(reaches.indexOf(row.operator))
       expect(reaches.indexOf(row.operator)).toBeGreaterThanOrEqual(reaches.indexOf(row.user))
     }
+  })
+
+  it('stand in docs/api.md as they are', () => {
+    const page = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8')
+    const rows = [...page.matchAll(/^\| `(\w+\.\w+)` \| (.*) \|$/gm)].map(([, name, cells = '']) => [
+      name,
+      ...cells.split(' | ').map((cell) => (cell === '–' ? 'none' : cell)),
+    ])
+    const table = Object.entries(PERMISSIONS).map(([name, row]) => [
+      name,
+      row.user,
+      row.viewer,
+      row.operator,
+      row.admin,
+    ])
+    expect(rows).toEqual(table)
   })
 })
