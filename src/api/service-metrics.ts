@@ -7,6 +7,9 @@ import type { StateStore } from '../state/store.ts'
 /** From the last frame to `completed`: finishing files takes milliseconds, jobs minutes. */
 const PROCESSING_BUCKETS_S = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600]
 
+/** A disk or a state that does not answer is not waited for any longer, ms. */
+const PATIENCE_MS = 1000
+
 /** What the numbers are read from, when somebody asks. */
 export interface ServiceMetricsSources {
   readonly service: RecordingService
@@ -92,7 +95,8 @@ export class ServiceMetrics {
       registers: [this.#registry],
       async collect() {
         this.reset()
-        await Promise.resolve(read(this)).catch(() => undefined) // the page is for the rest, too
+        const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS).unref())
+        await Promise.race([Promise.resolve(read(this)).catch(() => undefined), late]) // the page is for the rest, too
       },
     })
   }

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { StateAwayError } from '../errors.ts'
 import { Reachability } from '../reachability.ts'
 import { StateError } from '../sqlite-journal.ts'
+import { DiskAnswer } from './disk-answer.ts'
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 /** While opening there is nobody to hold up, ms. */
@@ -22,17 +23,23 @@ const LOCKED = 6
 /** PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the database, not the statement. */
 const AWAY = new Set([3, BUSY, LOCKED, 7, 8, 10, 11, 13, 14, 15, 26])
 
-/** One connection to the database of the state. Every piece of work is synchronous and short. */
+/**
+ * One connection to the database of the state. Every piece of work is synchronous and short, and begun only while the disk
+ * takes changes.
+ */
 export class SqliteConnection {
   readonly reachability = new Reachability()
   readonly #path: string
   readonly #database: DatabaseSync
+  readonly #disk: DiskAnswer
   readonly #statements = new Map<string, StatementSync>()
   #probe: NodeJS.Timeout | undefined
+  #isLooking = false
 
   /** @throws StateError */
   constructor(path: string) {
     this.#path = path
+    this.#disk = new DiskAnswer(path)
     try {
       if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       this.#database = new DatabaseSync(path, { timeout: OPENING_WAIT_MS })
@@ -64,6 +71,8 @@ export class SqliteConnection {
   /** Work that only reads, or is one statement. @throws StateAwayError */
   async run<T>(work: () => T): Promise<T> {
     const deadline = performance.now() + DEADLINE_MS
+    const answer = this.#disk.wait()
+    if (answer !== undefined) await this.#patiently(answer)
     for (;;) {
       try {
         if (!this.#database.isOpen) throw new StateAwayError(`the state in ${this.#path}`, 'it is closed')
@@ -105,6 +114,17 @@ export class SqliteConnection {
     return statement
   }
 
+  /** @throws StateAwayError */
+  async #patiently(answer: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), DEADLINE_MS)
+    })
+    const outcome = await Promise.race([answer, late])
+    clearTimeout(timer)
+    if (outcome === 'late') throw this.#failed(new Error('its disk does not answer'))
+  }
+
   #failed(error: unknown): StateAwayError {
     this.reachability.failed(error instanceof Error ? error.message : String(error))
     this.#probe ??= setInterval(() => void this.#look(), PROBE_MS).unref()
@@ -117,6 +137,11 @@ export class SqliteConnection {
   }
 
   async #look(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    await this.#disk.wait()
+    this.#isLooking = false
+    if (!this.#database.isOpen) return
     try {
       this.#database.exec('BEGIN IMMEDIATE; UPDATE probe SET looks = looks + 1; COMMIT')
       clearInterval(this.#probe)
