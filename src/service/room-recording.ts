@@ -87,9 +87,6 @@ export class RoomRecording implements TakeOwner {
     })
   }
 
-  get stopReason(): StopReason | undefined {
-    return this.#stopReason
-  }
   /** Frames are, or may be, taken. */
   get isOpen(): boolean {
     const { status } = this.record

@@ -30,10 +30,6 @@ export class RoomWatch {
     for (const stream of options.hub.streams) this.#started(stream)
   }
 
-  streamsOf(roomId: string): readonly LiveStream[] {
-    return this.#options.hub.streams.filter(({ address }) => address.room === roomId)
-  }
-
   /** Rooms in which somebody publishes, or something is recorded (`recorded`: room ids). */
   rooms(recorded: Iterable<string>): RoomView[] {
     const rooms = new Map<string, LiveStream[]>()
