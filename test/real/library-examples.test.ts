@@ -27,6 +27,7 @@ describe('examples', () => {
       'embed-the-server.ts',
       'mux-by-hand.ts',
       'record-with-the-library.ts',
+      'recording-engine.ts',
     ])
   })
 
@@ -52,6 +53,17 @@ describe('examples', () => {
       expect(packets.filter(({ type }) => type === 'audio').length, name).toBeGreaterThan(180)
       expect((await probe(path)).streams[0], name).toMatchObject({ codec_name: 'h264', width: 640, height: 360 })
     }
+  })
+
+  it('recording-engine', async () => {
+    const said = await example('recording-engine.ts')
+    expect(said).toMatch(/^studio: recording [\w-]+$/m)
+    expect(said).toMatch(/^completed, [12](?:\.\d+)? s$/m)
+    const [path] = /completed: (\S+\.mkv)/.exec(said)?.slice(1) ?? []
+    const [file] = readdirSync(join(place.path, 'recordings'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith(path ?? '?'),
+    )
+    expect(await faults(join(place.path, 'recordings', file))).toBe('')
   })
 
   it('mux-by-hand', async () => {
