@@ -22,7 +22,8 @@ const { output } = await bundle.write({
   minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
 })
 await bundle.close()
-for (const chunk of output) if (chunk.type === 'chunk') writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
+for (const chunk of output)
+  if (chunk.type === 'chunk') writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
 chmodSync('dist/cli/main.js', 0o755)
 
 const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? Object.keys(chunk.modules) : []))

@@ -87,7 +87,9 @@ export class FileMuxer {
     const checked = parseOptions('FileMuxer.open', fileMuxerSchema, options)
     const format = checked.format ?? formatOfPath(path)
     if (format === undefined) {
-      throw new UnsupportedError(`${path}: no format is known by this extension; use .mp4 .flv .mkv .webm, or give "format"`)
+      throw new UnsupportedError(
+        `${path}: no format is known by this extension; use .mp4 .flv .mkv .webm, or give "format"`,
+      )
     }
     const file = await new DiskStorage({ fsync: checked.fsync }).create(path)
     return new FileMuxer(path, format, file, options)
