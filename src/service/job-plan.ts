@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { dirname, extname, join, relative, sep } from 'node:path'
 import type { Job } from '../jobs/job.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
@@ -8,6 +9,8 @@ import { mainFile } from './recorded-files.ts'
 
 /** As the schema of entries has it, with room for thumbnails. */
 const MAX_JOBS = 990
+/** Of pictures, which nobody waits for as for a rendition. */
+const PICTURES_LATER = -10
 const CONTAINERS = ['mp4', 'webm', 'mkv', 'flv'] as const
 type Container = (typeof CONTAINERS)[number]
 
@@ -66,7 +69,9 @@ function targetOf(entry: CatalogueEntry, file: RecordingFile): Container | undef
 }
 
 function identity(entry: CatalogueEntry, kind: Job['kind'], file: RecordingFile) {
-  return { job_id: `${kind}-${file.file_id}`.slice(0, 64), recording_id: entry.recording.recording_id, priority: 0 }
+  const { recording_id } = entry.recording
+  const of = createHash('sha256').update(`${recording_id}/${file.file_id}`).digest('hex') // file ids are a recording's own
+  return { job_id: `${kind}-${of.slice(0, 32)}`, recording_id, priority: kind === 'thumbnails' ? PICTURES_LATER : 0 }
 }
 
 function sourceOf(file: RecordingFile, path: string, recordDir: string): Job['source'] {

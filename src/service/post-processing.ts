@@ -11,6 +11,7 @@ import type { Catalogue } from './catalogue.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 import { JobCancelledError, RecordingMissingError } from './errors.ts'
 import { requiredJobs, thumbnailsJob } from './job-plan.ts'
+import { onRecordingClock } from './job-results.ts'
 import { locateFile, pathInManifest } from './manifest-place.ts'
 import { errorObject, mainFacts } from './recorded-files.ts'
 
@@ -206,7 +207,8 @@ export class PostProcessing {
     const { manifest_path: manifestPath } = entry
     const made = status.result.files.map((file): RecordingFile => {
       const path = manifestPath === null ? file.path : pathInManifest(manifestPath, resolve(recordDir, file.path))
-      return { ...file, path }
+      const source = entry.recording.files.find(({ file_id }) => file_id === file.source_file_id)
+      return { ...onRecordingClock(file, source), path }
     })
     for (const file of made) locateFile(entry, file, recordDir) // a worker elsewhere says where: never outside
     const known = entry.recording.files.filter(({ file_id }) => !made.some((file) => file.file_id === file_id))
