@@ -156,12 +156,9 @@ export class RoomRecording implements TakeOwner {
 
   /** No further frame is taken; the files are finished. @throws IllegalMoveError */
   stop(reason: StopReason): void {
-    const snapshot = this.snapshot()
-    this.record.move(
-      'processing',
-      { recording: { ...snapshot, progress: { stage: 'finalising', percent: 0, eta_seconds: null } } },
-      { reason },
-    )
+    const progress = { stage: 'finalising', percent: 0, eta_seconds: null }
+    this.record.move('processing', { recording: { ...this.snapshot(), progress } }, { reason })
+    this.record.emit('recording_processing', { ...progress, jobs: 0 })
     this.#stopReason = reason
     for (const take of this.#takes.values()) void take.active?.stop()
     this.#finish().catch((error: unknown) => {

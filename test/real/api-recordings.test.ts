@@ -135,11 +135,11 @@ describe.each(['sqlite', 'redis'] as const)('recordings over HTTP, state in %s',
       report: expect.any(Object),
     })
     expect(told.of(id)).toEqual([
-      // `recording_processing` is of jobs, and there are none
       'recording_started',
       'recording_paused',
       'recording_resumed',
       'recording_stopped',
+      'recording_processing',
       'recording_completed',
     ])
     await checkFile(done, await media())

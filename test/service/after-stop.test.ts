@@ -58,7 +58,7 @@ describe('work after the stop', () => {
     const control = await rigged()
     const seen: Job[] = []
     const id = await recordedAs(control, { quality: 'low' })
-    await control.event('recording_processing', id)
+    await control.jobsBegun(id)
     expect((await control.service.get(id)).recording).toMatchObject({
       status: 'processing',
       progress: { stage: 'rendition', percent: 0 },
@@ -83,7 +83,7 @@ describe('work after the stop', () => {
   it('a source that need not be kept goes only then', async () => {
     const control = await rigged()
     const id = await recordedAs(control, { quality: 'source*50%', keepSource: false })
-    await control.event('recording_processing', id)
+    await control.jobsBegun(id)
     expect((await control.paths()).filter((path) => path.endsWith('.mp4'))).toHaveLength(1)
     control.jobs.work(worker(control), { concurrency: 1 })
     const { recording } = await control.service.finished(id)
@@ -177,7 +177,7 @@ describe('work after the stop', () => {
   it('whose result came while nobody listened is taken in at the next start', async () => {
     const control = await rigged()
     const id = await recordedAs(control, { quality: 'low' })
-    await control.event('recording_processing', id)
+    await control.jobsBegun(id)
     await expect.poll(async () => (await control.jobs.depth()).waiting).toBe(1)
     await control.service.close({ deadlineMs: 1000 })
     control.jobs.work(worker(control), { concurrency: 1 })

@@ -36,6 +36,7 @@ describe('a recording made because everything is recorded', () => {
     expect(control.types(entry.recording.recording_id)).toEqual([
       'recording_started',
       'recording_stopped',
+      'recording_processing',
       'recording_completed',
     ])
   })

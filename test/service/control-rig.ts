@@ -88,9 +88,20 @@ export class ControlRig {
   }
 
   /** The first event of `type` about `id`, past or to come. */
-  async event(type: EventType, id: string): Promise<Happening> {
+  event(type: EventType, id: string): Promise<Happening> {
+    return this.#find((event) => event.type === type && event.recordingId === id)
+  }
+
+  /** Files of `id` are final, and it has been told that there are jobs to do. */
+  jobsBegun(id: string): Promise<Happening> {
+    return this.#find(({ type, recordingId, data }) => {
+      return type === 'recording_processing' && recordingId === id && data.stage !== 'finalising'
+    })
+  }
+
+  async #find(isIt: (event: Happening) => boolean): Promise<Happening> {
     for (;;) {
-      const found = this.events.find((event) => event.type === type && event.recordingId === id)
+      const found = this.events.find(isIt)
       if (found !== undefined) return found
       await new Promise<void>((resolve) => {
         const look = () => {

@@ -44,7 +44,12 @@ describe('a recording of a room', () => {
     expect(await service.get(id)).toEqual(entry)
     expect(await control.store.recordings.get(id)).toEqual(entry)
     expect(await control.manifests()).toEqual([entry])
-    expect(control.types(id)).toEqual(['recording_started', 'recording_stopped', 'recording_completed'])
+    expect(control.types(id)).toEqual([
+      'recording_started',
+      'recording_stopped',
+      'recording_processing',
+      'recording_completed',
+    ])
     expect(control.events.find(({ type }) => type === 'recording_stopped')?.data).toMatchObject({
       recording_id: id,
       room_id: 'demo',
@@ -82,6 +87,7 @@ describe('a recording of a room', () => {
       'recording_paused',
       'recording_resumed',
       'recording_stopped',
+      'recording_processing',
       'recording_completed',
     ])
   })
@@ -166,7 +172,11 @@ describe('a recording of a room', () => {
     const entry = await control.service.finished(recording.recording_id)
     expect(entry.recording).toMatchObject({ status: 'failed', error: { code: 'TD_NOTHING_RECORDED' }, files: [] })
     expect(await control.paths()).toEqual([])
-    expect(control.types(recording.recording_id)).toEqual(['recording_stopped', 'recording_failed'])
+    expect(control.types(recording.recording_id)).toEqual([
+      'recording_stopped',
+      'recording_processing',
+      'recording_failed',
+    ])
     expect(control.service.stats.failedByCode).toEqual({ TD_NOTHING_RECORDED: 1 })
     const waiting = await control.service.start({ ...everybody, participants: ['nobody'], maxDurationMs: 10 })
     expect((await control.service.finished(waiting.recording.recording_id)).recording.error?.code).toBe(
