@@ -10,7 +10,8 @@ import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
 
-const PAGE = 1000
+/** Entries that are looked at in one go: media must not wait for them. */
+const PAGE = 100
 /** Manifests. */
 const READ_AT_ONCE = 32
 /** What the catalogue did not learn of a manifest within this, it was told by `tapedeck reindex`, ms. */

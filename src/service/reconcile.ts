@@ -53,6 +53,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #settler: Settler
   readonly #strays: StrayFiles
+  readonly #settled = Promise.withResolvers<void>()
   #timer: NodeJS.Timeout | undefined
   #running: Promise<ReconcileReport> | undefined
   #isScanned = false
@@ -75,6 +76,11 @@ export class Reconciler {
       this.#running = undefined
     })
     return this.#running
+  }
+
+  /** Resolves when no recording that the catalogue knows of is live in a dead process, or a run came to its end without that. */
+  settled(): Promise<void> {
+    return this.#settled.promise
   }
 
   /** Looks again every 30 s from now on. */
@@ -101,6 +107,7 @@ export class Reconciler {
     let isComplete = false
     try {
       isComplete = await this.#settleAbandoned(report)
+      if (isComplete && !(await this.#isNew())) this.#settled.resolve()
       if (!this.#isScanned && !this.#isStopped) {
         const scan = new CatalogueScan(this.#options, this.#settler, () => this.#isStopped)
         this.#isScanned = await scan.run(report)
@@ -113,8 +120,14 @@ export class Reconciler {
     }
     const { settled, added, removed } = report
     if (settled + added + removed > 0) logger.info(report, 'the catalogue is in line with the disk')
+    this.#settled.resolve()
     this.#schedule(isComplete ? INTERVAL_MS : RETRY_MS)
     return report
+  }
+
+  /** Nothing is in the catalogue: all that there is has to be found on disk. */
+  async #isNew(): Promise<boolean> {
+    return (await this.#options.recordings.list({ limit: 1 })).entries.length === 0
   }
 
   /** False when some are left for another time. */

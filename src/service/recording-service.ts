@@ -16,6 +16,8 @@ import { ServiceWorks } from './service-works.ts'
 
 /** How long lists wait for what an earlier process left to be brought to its end, ms. */
 const RECONCILE_PATIENCE_MS = 5000
+/** How long after the start a list waits for the walk over manifests, ms: with ten thousand of them it goes on beside. */
+const SCAN_PATIENCE_MS = 700
 
 /**
  * Recordings of rooms under control. `new` → `open` → `close`; lives once. It is made before the recorder starts, opened
@@ -26,6 +28,7 @@ export class RecordingService implements RecordingControl {
   readonly #works: ServiceWorks
   readonly #opened = Promise.withResolvers<void>()
   #reconciled: Promise<void> = Promise.resolve()
+  #openedAtMs = 0
   #isClosing = false
 
   constructor(options: ServiceOptions) {
@@ -46,6 +49,7 @@ export class RecordingService implements RecordingControl {
   open(): void {
     this.#works.open()
     this.#reconciled = this.#works.reconcile()
+    this.#openedAtMs = performance.now()
     this.#opened.resolve()
   }
 
@@ -227,6 +231,8 @@ export class RecordingService implements RecordingControl {
   /** It is open, and what an earlier process left is brought to its end, or takes longer than anybody should wait. */
   async #ready(): Promise<void> {
     await this.#opened.promise
-    await this.#works.patiently(this.#reconciled, RECONCILE_PATIENCE_MS)
+    await this.#works.patiently(this.#works.settled(), RECONCILE_PATIENCE_MS)
+    const leftMs = SCAN_PATIENCE_MS - (performance.now() - this.#openedAtMs)
+    if (leftMs > 0) await this.#works.patiently(this.#reconciled, leftMs)
   }
 }

@@ -87,6 +87,11 @@ export class ServiceWorks {
     this.#retention.start()
   }
 
+  /** See `Reconciler.settled`. */
+  settled(): Promise<void> {
+    return this.#reconciler.settled()
+  }
+
   /** Finishes what runs, at most until the deadline; what is pending goes to disk and state. Never throws. */
   async close(deadlineMs: number): Promise<void> {
     const endsAtMs = performance.now() + deadlineMs
