@@ -1,6 +1,6 @@
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import { RecordingLimitError, StateAwayError } from '../state/errors.ts'
-import { LIVE_STATUSES } from '../state/recording-object.ts'
+import { LIMITED_STATUSES } from '../state/recording-object.ts'
 import type { RecordingWriter } from '../state/recording-writer.ts'
 import type { ActiveLimits, RecordingPage, RecordingQuery, RecordingStore } from '../state/store.ts'
 import { CatalogueRecord, isFinal, type RecordKeeping } from './catalogue-record.ts'
@@ -123,7 +123,7 @@ export class Catalogue {
     let total = 0
     let own = 0
     for (const { entry: other, status } of this.#held.values()) {
-      if (other.automatic || !LIVE_STATUSES.includes(status)) continue
+      if (other.automatic || !LIMITED_STATUSES.includes(status)) continue
       total++
       if (other.recording.user_id === entry.recording.user_id) own++
     }

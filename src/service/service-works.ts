@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import { LIMITED_STATUSES } from '../state/recording-object.ts'
 import { RecordingWriter } from '../state/recording-writer.ts'
 import { Catalogue } from './catalogue.ts'
 import { type CatalogueRecord, isFinal } from './catalogue-record.ts'
@@ -64,7 +65,9 @@ export class ServiceWorks {
   /** Recordings that count against the limit, of this process. */
   get activeRequested(): number {
     let active = 0
-    for (const { entry, isFinal } of this.catalogue.held) if (!entry.automatic && !isFinal) active++
+    for (const { entry, status } of this.catalogue.held) {
+      if (!entry.automatic && LIMITED_STATUSES.includes(status)) active++
+    }
     return active
   }
 

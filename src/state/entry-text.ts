@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Logger } from '../media/ports.ts'
 import { type CatalogueEntry, catalogueEntrySchema } from './catalogue-entry.ts'
 import { StateDamagedError } from './errors.ts'
-import { LIVE_STATUSES } from './recording-object.ts'
+import { LIMITED_STATUSES, LIVE_STATUSES } from './recording-object.ts'
 
 /** Keys whose damage was logged are remembered, so that it is said once: at most so many. */
 const MAX_REMEMBERED = 1000
@@ -29,6 +29,11 @@ export function parseEntry(key: string, text: string): CatalogueEntry {
 /** Whether somebody has to be at work on it. */
 export function isLive(entry: CatalogueEntry): boolean {
   return LIVE_STATUSES.includes(entry.recording.status)
+}
+
+/** Whether it counts against the limits of how many there may be at a time. */
+export function isLimited(entry: CatalogueEntry): boolean {
+  return !entry.automatic && LIMITED_STATUSES.includes(entry.recording.status)
 }
 
 /** Reads many values of which some may be damaged: those are left out, and each is logged once. */

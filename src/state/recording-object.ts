@@ -19,6 +19,8 @@ export const RECORDING_STATUSES = [
 export type RecordingStatus = (typeof RECORDING_STATUSES)[number]
 /** Those that a crash must not leave behind: somebody has to be at work on such a recording. */
 export const LIVE_STATUSES: readonly RecordingStatus[] = ['pending', 'recording', 'paused', 'processing']
+/** Those that count against limits: what is processed takes no frames any more, and must not keep others from starting. */
+export const LIMITED_STATUSES: readonly RecordingStatus[] = ['pending', 'recording', 'paused']
 
 const text = z.string().max(4096)
 /** ISO 8601 in UTC with milliseconds, as `Date.toISOString` writes it. */

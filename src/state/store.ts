@@ -3,7 +3,7 @@ import type { EventStore } from './event-store.ts'
 import type { RecordingStatus } from './recording-object.ts'
 import type { TaskStore } from './task-store.ts'
 
-/** How many recordings there may be at a time. Automatic ones neither count nor are bound. */
+/** How many recordings may take frames at a time: see `LIMITED_STATUSES`. Automatic ones neither count nor are bound. */
 export interface ActiveLimits {
   readonly total: number
   /** Undefined for no bound of its own. */

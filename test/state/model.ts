@@ -10,7 +10,7 @@ export class CatalogueModel {
   admit(entry: CatalogueEntry, limits: ActiveLimits): 'total' | 'user' | undefined {
     const { recording_id, user_id } = entry.recording
     if (!this.#entries.has(recording_id) && !entry.automatic) {
-      const limited = this.live().filter(({ automatic }) => !automatic)
+      const limited = this.live().filter(({ automatic, recording }) => !automatic && recording.status !== 'processing')
       if (limited.length >= limits.total) return 'total'
       const own = limited.filter(({ recording }) => recording.user_id === user_id).length
       if (user_id !== null && limits.perUser !== undefined && own >= limits.perUser) return 'user'

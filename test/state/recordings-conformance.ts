@@ -165,7 +165,7 @@ export function recordingsConform(fresh: () => StoreBench): void {
       }
     })
 
-    it('admits as many as may be: in total, per user, not counting automatic ones or those that ended', async () => {
+    it('admits as many as may be: in total, per user, not counting automatic ones or those that take no frames any more', async () => {
       const { recordings } = await fresh().open()
       const of = (id: string, user: string | null) => entryOf(id, { recording: { user_id: user } })
       const limits = { total: 4, perUser: 2 }
@@ -179,12 +179,21 @@ export function recordingsConform(fresh: () => StoreBench): void {
       await recordings.admit(of('d', null), limits)
       await recordings.admit(of('e', null), limits)
       await expect(recordings.admit(of('f', 'v'), limits)).rejects.toThrow(RecordingLimitError)
-      await recordings.put(entryOf('d', { revision: 2, recording: { user_id: null, status: 'completed' } }))
+      for (const [i, status] of (['pending', 'paused', 'recording'] as const).entries()) {
+        await recordings.put(entryOf('d', { revision: 2 + i, recording: { user_id: null, status } }))
+        await expect(recordings.admit(of('f', 'v'), limits)).rejects.toThrow(/of this server/)
+      }
+      await recordings.put(entryOf('d', { revision: 5, recording: { user_id: null, status: 'processing' } }))
       await recordings.admit(of('f', 'v'), limits)
+      await recordings.put(entryOf('d', { revision: 6, recording: { user_id: null, status: 'completed' } }))
+      await expect(recordings.admit(of('x', 'v'), limits)).rejects.toThrow(/of this server/)
+      await recordings.put(entryOf('b', { revision: 2, recording: { user_id: 'u', status: 'processing' } }))
+      await recordings.admit(of('b2', 'u'), limits)
+      await expect(recordings.admit(of('c', 'u'), { ...limits, total: 9 })).rejects.toThrow(/of one user/)
       await recordings.remove('a')
       await recordings.admit(of('g', 'u'), limits)
       await expect(recordings.admit(of('h', 'w'), limits)).rejects.toThrow(/of this server/)
-      expect(await recordings.count({})).toBe(10)
+      expect(await recordings.count({})).toBe(11)
     })
 
     it('lets exactly ten of two hundred simultaneous starts pass', async () => {

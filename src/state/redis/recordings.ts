@@ -1,7 +1,7 @@
 import type { Logger } from '../../media/ports.ts'
 import type { CatalogueEntry } from '../catalogue-entry.ts'
 import { type Position, parseCursor, writeCursor } from '../cursor.ts'
-import { DamageLog, isLive, parseEntry } from '../entry-text.ts'
+import { DamageLog, isLimited, isLive, parseEntry } from '../entry-text.ts'
 import { RecordingLimitError } from '../errors.ts'
 import type { ActiveLimits, RecordingPage, RecordingQuery, RecordingStore } from '../store.ts'
 import type { RedisLink } from './link.ts'
@@ -89,7 +89,6 @@ export class RedisRecordings implements RecordingStore {
 
   #written(entry: CatalogueEntry): (string | number)[] {
     const { recording_id, room_id, user_id, status } = entry.recording
-    const live = isLive(entry)
     const meta = {
       revision: entry.revision,
       member: writeMember({ createdMs: Date.parse(entry.created_at), id: recording_id }),
@@ -98,8 +97,8 @@ export class RedisRecordings implements RecordingStore {
       room_name: room_id.toWellFormed(),
       user_name: user_id?.toWellFormed() ?? '',
       status,
-      is_live: live,
-      is_limited: live && !entry.automatic,
+      is_live: isLive(entry),
+      is_limited: isLimited(entry),
       is_automatic: entry.automatic,
     }
     const { stateTtlMs, indexTtlMs } = this.#lifetimes

@@ -15,7 +15,8 @@ ON CONFLICT (id) DO UPDATE SET created_ms = excluded.created_ms, room = excluded
   status = excluded.status, is_live = excluded.is_live, is_automatic = excluded.is_automatic,
   revision = excluded.revision, entry = excluded.entry
 WHERE excluded.revision >= recording.revision`
-const LIMITED = 'SELECT count(*) AS n FROM recording WHERE is_live = 1 AND is_automatic = 0'
+/** See `isLimited`. */
+const LIMITED = "SELECT count(*) AS n FROM recording WHERE is_live = 1 AND is_automatic = 0 AND status <> 'processing'"
 
 /** The catalogue in SQLite. */
 export class SqliteRecordings implements RecordingStore {

@@ -22,7 +22,7 @@ CREATE INDEX recording_by_room ON recording (room, created_ms, id, status, user)
 CREATE INDEX recording_by_user ON recording (user, created_ms, id, status, room);
 CREATE INDEX recording_by_status ON recording (status, created_ms, id, room, user);
 CREATE INDEX recording_live ON recording (created_ms, id) WHERE is_live = 1;
-CREATE INDEX recording_limited ON recording (user) WHERE is_live = 1 AND is_automatic = 0;
+CREATE INDEX recording_limited ON recording (user) WHERE is_live = 1 AND is_automatic = 0 AND status <> 'processing';
 
 CREATE TABLE event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
