@@ -52,10 +52,8 @@ export class DiskStorage implements Storage {
   }
 
   async create(path: string): Promise<OutputFile> {
-    const fd = await attempt(path, 'create', async () => {
-      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
-      return openNew(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, FILE_MODE)
-    })
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL
+    const fd = await attempt(path, 'create', () => inDirectory(path, () => openNew(path, flags, FILE_MODE)))
     const file = new DiskFile(path, fd, {
       fsync: this.#fsync,
       fsyncIntervalMs: this.#fsyncIntervalMs,
@@ -113,10 +111,9 @@ export class DiskStorage implements Storage {
 
   replace(path: string, bytes: Uint8Array): Promise<void> {
     return attempt(path, 'write', async () => {
-      await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
       const draft = `${path}.${process.pid}.tmp`
       try {
-        const handle = await open(draft, 'w', FILE_MODE)
+        const handle = await inDirectory(path, () => open(draft, 'w', FILE_MODE))
         try {
           await handle.writeFile(bytes)
           if (this.#fsync !== 'never') await handle.datasync()
@@ -158,6 +155,17 @@ export class DiskStorage implements Storage {
     if (this.#files.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+}
+
+/** Makes a file; its directory first where it turns out to be missing. */
+async function inDirectory<T>(path: string, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make()
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
+    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE })
+    return make()
   }
 }
 
