@@ -11,6 +11,7 @@ import type { Catalogue } from './catalogue.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 import { JobCancelledError, RecordingMissingError } from './errors.ts'
 import { requiredJobs, thumbnailsJob } from './job-plan.ts'
+import { isMended, isMissed, isNews, withState } from './job-references.ts'
 import { onRecordingClock } from './job-results.ts'
 import { locateFile, pathInManifest } from './manifest-place.ts'
 import { errorObject, mainFacts } from './recorded-files.ts'
@@ -104,12 +105,13 @@ export class PostProcessing {
     const { jobs, logger } = this.#options
     let hadJobs = false
     for (const { job_id, state } of entry.jobs) {
-      if (state !== 'waiting') continue
-      hadJobs = true
+      if (state === 'done') continue // one that failed may be tried anew at this moment
       this.#percents.delete(job_id)
-      await jobs.cancel(job_id).catch((error: unknown) => {
+      const wasAlive = await jobs.cancel(job_id).catch((error: unknown) => {
         logger.warn({ err: error, job: job_id }, 'job of a recording that is gone could not be cancelled')
+        return true
       })
+      hadJobs ||= wasAlive || state === 'waiting'
     }
     return hadJobs
   }
@@ -182,11 +184,13 @@ export class PostProcessing {
     this.#percents.delete(job_id)
     try {
       const entry = await catalogue.load(id)
-      if (!entry.jobs.some((job) => job.job_id === job_id && job.state === 'waiting')) return // taken in already
+      if (!entry.jobs.some((job) => isNews(job, status))) return // taken in already
       await catalogue.edit(id, async (record) => {
         if (record.status === 'cancelled') return
-        this.#takeIn(record, status)
-        await this.#settle(record)
+        const wasFinal = record.isFinal
+        const isTaken = this.#takeIn(record, status)
+        if (wasFinal && isTaken) await this.#amend(record, job_id)
+        else await this.#settle(record)
       })
     } catch (error) {
       if (error instanceof RecordingMissingError) return
@@ -194,15 +198,15 @@ export class PostProcessing {
     }
   }
 
-  /** What became of one job goes into the entry. */
-  #takeIn(record: CatalogueRecord, status: JobStatus): void {
+  /** What became of one job goes into the entry. False when it is there already. */
+  #takeIn(record: CatalogueRecord, status: JobStatus): boolean {
     const { recordDir } = this.#options
     const { entry } = record
     const { job } = status
-    if (!entry.jobs.some(({ job_id, state }) => job_id === job.job_id && state === 'waiting')) return
+    if (!entry.jobs.some((reference) => isNews(reference, status))) return false
     if (status.state !== 'done' || status.result === undefined) {
       this.#note(record, job.job_id, status.state === 'cancelled' ? 'cancelled' : 'failed', faultOf(status))
-      return
+      return true
     }
     const { manifest_path: manifestPath } = entry
     const made = status.result.files.map((file): RecordingFile => {
@@ -213,13 +217,23 @@ export class PostProcessing {
     for (const file of made) locateFile(entry, file, recordDir) // a worker elsewhere says where: never outside
     const known = entry.recording.files.filter(({ file_id }) => !made.some((file) => file.file_id === file_id))
     const files = [...known, ...made]
-    record.change({
-      jobs: withState(entry.jobs, job.job_id, 'done'),
-      recording: { files, ...mainFacts(entry, files, recordDir) },
-    })
+    const jobs = withState(entry.jobs, job.job_id, 'done')
+    const error = isMended(entry, jobs) ? { error: null } : {}
+    record.change({ jobs, recording: { files, ...mainFacts(entry, files, recordDir), ...error } })
     if (job.kind === 'thumbnails' && made.length > 0) {
       record.emit('thumbnails_generated', { files: made.map(({ kind, path, file_id }) => ({ kind, path, file_id })) })
     }
+    return true
+  }
+
+  /** A job that had failed was tried anew after the recording was completed: its files are others now. */
+  async #amend(record: CatalogueRecord, jobId: string): Promise<void> {
+    const { jobs, options, recording } = record.entry
+    const reference = jobs.find(({ job_id }) => job_id === jobId)
+    if (record.status !== 'completed' || reference?.required !== true || reference.state !== 'done') return
+    if (options?.keep_source === false && !jobs.some(isMissed)) await this.#removeSources(record)
+    const { duration_seconds, file_size_bytes } = recording
+    record.emit('recording_completed', { duration_seconds, file_size_bytes })
   }
 
   #note(record: CatalogueRecord, jobId: string, state: 'failed' | 'cancelled', fault?: FaultReport): void {
@@ -273,10 +287,6 @@ export class PostProcessing {
 function isMadeOf(fileId: string): (file: RecordingFile) => boolean {
   return ({ kind, source_file_id, state }) =>
     (kind === 'rendition' || kind === 'remux') && source_file_id === fileId && state !== 'removed'
-}
-
-function withState(jobs: readonly JobReference[], jobId: string, state: JobReference['state']): JobReference[] {
-  return jobs.map((job) => (job.job_id === jobId ? { ...job, state } : job))
 }
 
 function faultOf(status: JobStatus): FaultReport {

@@ -125,6 +125,60 @@ describe('work after the stop', () => {
     expect(control.types(id)).toContain('job_failed')
   })
 
+  it('a job that failed and is tried anew: its result is taken in, the error goes, the source as it was asked', async () => {
+    const control = await rigged()
+    let isBroken = true
+    const work = worker(control)
+    control.jobs.work(
+      async (job, context) => {
+        if (isBroken) throw new UnsupportedError('no such encoder here')
+        return work(job, context)
+      },
+      { concurrency: 1 },
+    )
+    const id = await recordedAs(control, { quality: 'high', keepSource: false })
+    const { jobs } = await control.service.finished(id)
+    expect(jobs).toMatchObject([{ state: 'failed' }])
+    isBroken = false
+    expect(await control.jobs.retry(jobs[0]?.job_id ?? '')).toBe(true)
+    await expect.poll(() => control.types(id).filter((type) => type === 'recording_completed')).toHaveLength(2)
+    const mended = await control.service.get(id)
+    expect(mended.recording).toMatchObject({ status: 'completed', error: null })
+    expect(mended.recording.file_name).toMatch(/_high\.mp4$/)
+    expect(mended.recording.files.map(({ kind, state }) => [kind, state])).toEqual([
+      ['source', 'removed'],
+      ['rendition', 'finalised'],
+    ])
+    expect(mended.jobs).toMatchObject([{ state: 'done' }])
+    await expect.poll(() => control.manifests()).toEqual([await control.service.get(id)])
+  })
+
+  it('a job that is tried anew ends with the recording that is deleted meanwhile', async () => {
+    const control = await rigged()
+    const [started, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let tries = 0
+    control.jobs.work(
+      (_, { signal }) => {
+        if (++tries === 1) throw new UnsupportedError('no such encoder here')
+        started.resolve()
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            aborted.resolve()
+            reject(signal.reason)
+          })
+        })
+      },
+      { concurrency: 1 },
+    )
+    const id = await recordedAs(control, { quality: 'high' })
+    const { jobs } = await control.service.finished(id)
+    await control.jobs.retry(jobs[0]?.job_id ?? '')
+    await started.promise
+    await control.service.remove(id)
+    await aborted.promise
+    expect(await control.paths()).toEqual([])
+  })
+
   it('no ffmpeg: completed at once, and the error says so', async () => {
     const control = await rigged({ problem: { code: 'TD_FFMPEG_MISSING', message: 'cannot start ffmpeg' } })
     const id = await recordedAs(control, { quality: 'low', thumbnails: true })
