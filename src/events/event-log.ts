@@ -66,6 +66,11 @@ export class EventLog implements EventSink {
     this.#writer.append({ ...named, data, time: new Date().toISOString() })
   }
 
+  /** Hands what waits to the store at once: it is back. */
+  retry(): void {
+    this.#writer.retry()
+  }
+
   /**
    * Calls `listener` with each event of any server on this state from now on, in order, each once.
    * Returns the way to stop.

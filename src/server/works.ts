@@ -82,5 +82,6 @@ function tellOfState(store: StateStore, events: EventLog): void {
     const type = isReachable ? 'state_back' : 'state_away'
     const data = { store: store.kind, problem: problem ?? null }
     events.emit({ type, roomId: null, recordingId: null, userId: null, data })
+    if (isReachable) events.retry()
   })
 }

@@ -52,6 +52,7 @@ export class Catalogue {
    */
   async admit(entry: CatalogueEntry, limits: ActiveLimits): Promise<CatalogueRecord> {
     const { recordings, writer } = this.#options
+    await this.#catchUp() // what has just ended makes room
     try {
       await recordings.admit(entry, limits)
     } catch (error) {

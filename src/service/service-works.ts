@@ -39,6 +39,7 @@ export class ServiceWorks {
   readonly #counts = new ServiceCounts()
   readonly #listeners = new Set<(entry: CatalogueEntry) => void>()
   readonly #waiting = new Map<string, PromiseWithResolvers<CatalogueEntry>>()
+  #unlisten: () => void = () => undefined
   watch: RoomWatch | undefined
 
   constructor(options: ServiceOptions) {
@@ -72,6 +73,9 @@ export class ServiceWorks {
   }
 
   open(): void {
+    this.#unlisten = this.#options.store.listen(({ isReachable }) => {
+      if (isReachable) this.writer.retry()
+    })
     this.watch = new RoomWatch({
       hub: this.#options.hub,
       sink: this.#options.sink,
@@ -106,6 +110,7 @@ export class ServiceWorks {
     this.#calls.close()
     await this.patiently(Promise.all([...this.catalogue.held].map((record) => record.written())), FLUSH_MS)
     await this.writer.flush({ deadlineMs: FLUSH_MS })
+    this.#unlisten()
     this.writer.close()
   }
 

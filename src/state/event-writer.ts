@@ -54,6 +54,11 @@ export class EventWriter implements Backlog {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Tries at once: the state is back. */
+  retry(): void {
+    this.#behind.retry()
+  }
+
   /** Resolves with true as soon as all is stored, with false at the deadline. */
   flush(options: { deadlineMs: number }): Promise<boolean> {
     return this.#behind.flush(options)

@@ -47,6 +47,11 @@ export class RecordingWriter implements Backlog {
     this.#behind.wake()
   }
 
+  /** Tries at once: the state is back. */
+  retry(): void {
+    this.#behind.retry()
+  }
+
   /** Resolves with true as soon as all is stored, with false at the deadline. */
   flush(options: { deadlineMs: number }): Promise<boolean> {
     return this.#behind.flush(options)

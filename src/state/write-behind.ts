@@ -40,6 +40,12 @@ export class WriteBehind {
     void this.#run()
   }
 
+  /** Does not wait until it is time for the next try: the store is back. */
+  retry(): void {
+    this.#pauseMs = FIRST_PAUSE_MS
+    this.#again()
+  }
+
   /** Resolves with true as soon as all is stored, with false at the deadline. */
   async flush({ deadlineMs }: { deadlineMs: number }): Promise<boolean> {
     if (this.#backlog.pending === 0) return true
@@ -47,7 +53,7 @@ export class WriteBehind {
     const { promise, resolve } = Promise.withResolvers<void>()
     const deadline = setTimeout(resolve, deadlineMs)
     this.#waiting.add(resolve)
-    this.#retry()
+    this.#again()
     await promise
     clearTimeout(deadline)
     this.#waiting.delete(resolve)
@@ -95,10 +101,10 @@ export class WriteBehind {
     if (this.#isClosed) return
     const pauseMs = this.#waiting.size > 0 ? HURRIED_PAUSE_MS : this.#pauseMs * (0.75 + Math.random() / 2)
     this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_PAUSE_MS)
-    this.#timer = setTimeout(() => this.#retry(), pauseMs).unref()
+    this.#timer = setTimeout(() => this.#again(), pauseMs).unref()
   }
 
-  #retry(): void {
+  #again(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.wake()
