@@ -289,7 +289,7 @@ export class TapedeckServer {
       isStateAway: () => !store.health.isReachable,
       phase: () => this.#phase,
       listeners: () => Object.fromEntries(this.#listening.map(({ name, up }) => [name, up])),
-      disk: async () => (this.settings.recordAll ? probe.check() : undefined),
+      disk: () => probe.check(),
       minFreeBytes: this.settings.recordMinFreeMb * MB,
       recoveryPending: () => pendingOf(this.recorder.recovery),
       streams: () => this.hub.streams.length,

@@ -10,8 +10,8 @@ export interface HealthSources {
   listeners(): Readonly<Record<string, boolean>>
   /** What is kept in the state store cannot be had now. */
   isStateAway(): boolean
-  /** Undefined when nothing is to be recorded. */
-  disk(): Promise<DiskState | undefined>
+  /** Where recordings go: somebody may ask for one at any time. */
+  disk(): Promise<DiskState>
   /** Recording stops below this, bytes. */
   readonly minFreeBytes: number
   /** Files of an earlier run that are not mended yet. */
@@ -29,7 +29,7 @@ export interface HealthReport {
   readonly phase: ServerPhase
   readonly uptimeSeconds: number
   readonly listeners: Readonly<Record<string, boolean>>
-  readonly recording: 'ok' | 'off' | 'disk-full' | 'not-writable'
+  readonly recording: 'ok' | 'disk-full' | 'not-writable'
   readonly state: 'ok' | 'away'
   readonly freeBytes: number | null
   readonly recoveryPending: number
@@ -45,7 +45,7 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
   const recording = recordingState(disk, sources.minFreeBytes)
   const listening = phase === 'running' && Object.values(listeners).every((up) => up)
   const state = sources.isStateAway() ? 'away' : 'ok'
-  const isWhole = state === 'ok' && (recording === 'ok' || recording === 'off')
+  const isWhole = state === 'ok' && recording === 'ok'
   return {
     status: !listening ? 'failing' : isWhole ? 'ok' : 'degraded',
     phase,
@@ -53,15 +53,14 @@ export async function reportHealth(sources: HealthSources): Promise<HealthReport
     listeners,
     recording,
     state,
-    freeBytes: disk?.freeBytes ?? null,
+    freeBytes: disk.freeBytes ?? null,
     recoveryPending: sources.recoveryPending(),
     streams: sources.streams(),
     recordings: sources.recordings(),
   }
 }
 
-function recordingState(disk: DiskState | undefined, minFreeBytes: number): HealthReport['recording'] {
-  if (disk === undefined) return 'off'
+function recordingState(disk: DiskState, minFreeBytes: number): HealthReport['recording'] {
   if (disk.freeBytes !== undefined && disk.freeBytes < minFreeBytes) return 'disk-full'
   return disk.writable ? 'ok' : 'not-writable'
 }
