@@ -22,7 +22,7 @@ export function recordCommand(done: (exitCode: number) => void): Command {
     .addOption(
       new Option(
         '--format <format>',
-        'otherwise by the ending of the file, otherwise mp4; auto: what holds the stream as it is',
+        'otherwise by the ending of the file, otherwise auto: what holds the stream as it is, mostly mp4',
       ).choices(['mp4', 'flv', 'mkv', 'webm', 'auto']),
     )
     .addOption(

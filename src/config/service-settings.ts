@@ -133,7 +133,7 @@ export const serviceSettings = {
     .register(optionHelp, {
       ...JOBS,
       placeholder: 'n',
-      description: 'Jobs at a time in this process; 0 leaves them to "tapedeck worker"',
+      description: 'Jobs at a time in this process; 0 leaves them to "tapedeck worker", which needs --redis',
     }),
   thumbnails: z
     .boolean()

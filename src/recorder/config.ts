@@ -17,7 +17,7 @@ export const recorderConfigSchema = z.object({
   /** Where recordings go; made when missing. */
   dir: z.string().min(1).default('./recordings'),
   /** The container that is asked for; `auto`: see `formatFor`. What it cannot hold is kept in Matroska instead. */
-  format: z.enum(['auto', 'mp4', 'webm', 'mkv', 'flv']).default('mp4'),
+  format: z.enum(['auto', 'mp4', 'webm', 'mkv', 'flv']).default('auto'),
   /** See `FilenameTemplate`. */
   filename: template.default('{room}_{participant}_{timestamp}'),
   /** A new part begins at the last keyframe before this size. */

@@ -35,7 +35,7 @@ describe('defaults', () => {
       http: { host: '127.0.0.1', port: 8080 },
       recordAll: true,
       recordDir: './recordings',
-      recordFormat: 'mp4',
+      recordFormat: 'auto',
       recordMinFreeMb: 500,
       fsync: 'interval',
       fsyncInterval: 5000,
@@ -75,7 +75,7 @@ describe('precedence', () => {
   })
 
   it('an empty variable counts as not set', () => {
-    expect(read({}, { TAPEDECK_RECORD_FORMAT: '' }).recordFormat).toBe('mp4')
+    expect(read({}, { TAPEDECK_RECORD_FORMAT: '' }).recordFormat).toBe('auto')
   })
 
   it('--config over TAPEDECK_CONFIG over tapedeck.json', () => {
@@ -130,6 +130,7 @@ describe('mistakes say which option, from where, what was given and what is allo
     [{ maxConnections: '0' }, '--max-connections: "0" cannot be used; a whole number from 1 to 1000000'],
     [{ fsync: 'sometimes' }, '--fsync: "sometimes" cannot be used; interval, always, never'],
     [{ rtmps: '127.0.0.1:1936' }, '--rtmps: needs --tls-cert as well'],
+    [{ jobConcurrency: 0 }, '--job-concurrency: 0 leaves jobs to "tapedeck worker"'],
     [{ requireToken: true, allowAnonymous: true }, '--allow-anonymous: contradicts --require-token'],
     [{ rtmp: 'off' }, '--rtmp: off, and no --rtmps'],
     [{ recordDir: '' }, '--record-dir: "" cannot be used'],

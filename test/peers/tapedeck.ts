@@ -145,7 +145,7 @@ export class TapedeckProcess {
   files(): string[] {
     if (!existsSync(this.recordings)) return []
     return readdirSync(this.recordings)
-      .filter((name) => /\.(mp4|flv|mkv)$/.test(name))
+      .filter((name) => /\.(mp4|webm|flv|mkv)$/.test(name))
       .sort()
   }
 

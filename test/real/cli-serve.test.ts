@@ -36,7 +36,7 @@ describe('serve', () => {
   it('with defaults records what is published, and Ctrl-C finishes the file', async () => {
     const directory = scratch('cli-defaults')
     const { process, rtmp } = await serve(directory.path)
-    expect(process.stdout).toContain(`files     ${join(directory.path, 'recordings')}  (mp4)`)
+    expect(process.stdout).toContain(`files     ${join(directory.path, 'recordings')}  (auto)`)
     const path = await media()
     const publisher = publish(path, `${rtmp}/live/test`, { speed: 1 })
     const file = await recordedBy(process)

@@ -93,7 +93,7 @@ describe('a recorder', () => {
 
 describe('the settings of a recorder', () => {
   it('all have defaults', () => {
-    expect(recorderConfigSchema.parse({})).toMatchObject({ dir: './recordings', format: 'mp4', minFreeMb: 500 })
+    expect(recorderConfigSchema.parse({})).toMatchObject({ dir: './recordings', format: 'auto', minFreeMb: 500 })
   })
 
   it('name what is wrong with a template', () => {
