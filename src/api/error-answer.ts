@@ -9,7 +9,8 @@ export interface ErrorBody {
     readonly code: string
     readonly message: string
     readonly fault: Fault
-    readonly details?: unknown
+    /** What of a request does not fit, and why; empty for everything else. */
+    readonly details: BadRequestError['details']
   }
 }
 
@@ -44,12 +45,13 @@ export function answerError(error: unknown, reply: FastifyReply, logger: Logger)
   const requestId = reply.request.id
   if (error instanceof TapedeckError) return answerTapedeckError(error, reply, logger)
   const { statusCode: status = 500, message } = asFastifyError(error)
-  if (status < 500) return send(reply, status, { code: 'TD_BAD_REQUEST', message, fault: 'caller' })
+  if (status < 500) return send(reply, status, { code: 'TD_BAD_REQUEST', message, fault: 'caller', details: [] })
   logger.error({ err: error, requestId }, 'an HTTP request failed')
   return send(reply, 500, {
     code: 'TD_INTERNAL',
     message: `this should not have happened; the log says more under request ${requestId}`,
     fault: 'host',
+    details: [],
   })
 }
 
@@ -59,12 +61,7 @@ function answerTapedeckError(error: TapedeckError, reply: FastifyReply, logger: 
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (error instanceof MethodError) reply.header('allow', error.allowed.join(', '))
   if (status >= 500) logger.error({ err: error, requestId: reply.request.id }, 'an HTTP request failed')
-  return send(reply, status, {
-    code,
-    message,
-    fault,
-    ...(error instanceof BadRequestError ? { details: error.details } : {}),
-  })
+  return send(reply, status, { code, message, fault, details: error instanceof BadRequestError ? error.details : [] })
 }
 
 function asFastifyError(error: unknown): Pick<FastifyError, 'message'> & { readonly statusCode?: number } {

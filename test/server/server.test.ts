@@ -195,7 +195,7 @@ describe('HTTP', () => {
     const missing = await fetch(`${url}/nothing`)
     expect(missing.status).toBe(404)
     expect(await missing.json()).toEqual({
-      error: { code: 'TD_NOT_FOUND', message: 'there is no GET /nothing here', fault: 'caller' },
+      error: { code: 'TD_NOT_FOUND', message: 'there is no GET /nothing here', fault: 'caller', details: [] },
     })
     const metrics = await fetch(`${url}/metrics`)
     expect(metrics.status).toBe(401)

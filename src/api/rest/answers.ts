@@ -149,7 +149,9 @@ export const errorAnswer = z
       code: z.string().describe('Stable; docs/errors.md has them all'),
       message: z.string(),
       fault: z.enum(['caller', 'peer', 'host']),
-      details: z.unknown().optional().describe('For TD_BAD_REQUEST: [{path, message}]'),
+      details: z
+        .array(z.object({ path: z.string(), message: z.string() }))
+        .describe('For TD_BAD_REQUEST: what of the request does not fit; else empty'),
     }),
   })
   .meta({ id: 'Error' })
