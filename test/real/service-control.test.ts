@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as later } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ServerOptions, serverSettings, TapedeckServer } from '../../src/index.ts'
+import type { RecordingFile } from '../../src/state/recording-object.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { madeMedia, packetsOf, probe, publish } from '../peers/ffmpeg.ts'
 import { scratch } from '../peers/tapedeck.ts'
@@ -67,42 +68,53 @@ async function live(server: TapedeckServer, url: string, who: string) {
 /** How far the recording has come is told to users; waits for that, or for the wall clock where nothing moves. */
 const seconds = (count: number) => later(count * 1000)
 
+/** All that was sent before and after one pause of three seconds, closed up. */
+async function checkPause(file: RecordingFile, path: string): Promise<void> {
+  expect(await decodingFaults(path)).toBe('')
+  const packets = await packetsOf(path)
+  for (const kind of ['video', 'audio'] as const) {
+    const what = `${file.file_name}, ${kind}`
+    const mine = packets.filter(({ type }) => type === kind)
+    const places = mine.map(({ hash }) => sent[kind].indexOf(hash))
+    expect(places.every((at) => at >= 0)).toBe(true)
+    const skips = places.slice(1).filter((at, i) => at !== places[i] + 1)
+    expect(skips, `${what}: one cut, the pause`).toHaveLength(1)
+    const spacing = kind === 'video' ? 0.04 : 1024 / 48_000 // at the cut picture and sound begin together
+    const steps = mine.slice(1).map(({ dts }, i) => dts - mine[i].dts)
+    expect(Math.max(...steps), `${what}: no hole`).toBeLessThan(spacing + 0.08)
+    expect(Math.min(...steps), `${what}: no step back`).toBeGreaterThan(0)
+  }
+  expect(file.anchors).toHaveLength(2)
+  const [begin, again] = file.anchors
+  const pausedMs = again.recording_ms - begin.recording_ms - (again.file_ms - begin.file_ms)
+  expect(pausedMs).toBeGreaterThan(2000)
+  expect(pausedMs).toBeLessThan(4500)
+  expect(file.duration_ms / 1000).toBeCloseTo(Number((await probe(path)).format.duration), 1)
+}
+
 describe('a room under control, published to by ffmpeg', () => {
-  it('paused for three seconds: all that was sent before and after, no hole, no jump', async () => {
+  it('paused for three seconds, two participants, in MP4, FLV and Matroska: no hole, no jump', async () => {
     const { server, control, url } = await started('pause')
-    const peer = await live(server, url('alice'), 'alice')
-    const { recording } = await control.start({ roomId: 'demo', userId: null })
-    const id = recording.recording_id
+    const peers = [await live(server, url('alice'), 'alice'), await live(server, url('bob'), 'bob')]
+    const begun = await Promise.all(
+      (['mp4', 'flv', 'mkv'] as const).map((format) => control.start({ roomId: 'demo', userId: null, format })),
+    )
+    const ids = begun.map(({ recording }) => recording.recording_id)
     await seconds(2)
-    await control.pause(id)
+    for (const id of ids) await control.pause(id)
     await seconds(3)
-    await control.resume(id)
+    for (const id of ids) await control.resume(id)
     await seconds(2)
-    await control.stop(id)
-    const done = (await control.finished(id)).recording
-    peer.end()
-    expect(done).toMatchObject({ status: 'completed', error: null, format: 'mp4' })
-    const path = done.local_path ?? ''
-    expect(await decodingFaults(path)).toBe('')
-    const packets = await packetsOf(path)
-    for (const kind of ['video', 'audio'] as const) {
-      const mine = packets.filter(({ type }) => type === kind)
-      const places = mine.map(({ hash }) => sent[kind].indexOf(hash))
-      expect(places.every((at) => at >= 0)).toBe(true)
-      const skips = places.slice(1).filter((at, i) => at !== places[i] + 1)
-      expect(skips, `${kind}: one cut, the pause`).toHaveLength(1)
-      const spacing = kind === 'video' ? 0.04 : 1024 / 48_000 // at the cut picture and sound begin together
-      const steps = mine.slice(1).map(({ dts }, i) => dts - mine[i].dts)
-      expect(Math.max(...steps), `${kind}: no hole`).toBeLessThan(spacing + 0.08)
-      expect(Math.min(...steps), `${kind}: no step back`).toBeGreaterThan(0)
+    for (const id of ids) await control.stop(id)
+    const done = await Promise.all(ids.map(async (id) => (await control.finished(id)).recording))
+    for (const peer of peers) peer.end()
+    expect(done.map(({ format }) => format)).toEqual(['mp4', 'flv', 'mkv'])
+    for (const { status, error, files, recording_id, duration_seconds } of done) {
+      expect({ status, error }).toEqual({ status: 'completed', error: null })
+      expect(files.map(({ participant_id }) => participant_id)).toEqual(['alice', 'bob'])
+      for (const file of files) await checkPause(file, await control.filePath(recording_id, file.file_id))
+      expect(duration_seconds).toBeCloseTo(Math.max(...files.map(({ duration_ms }) => duration_ms)) / 1000, 1)
     }
-    const [file] = done.files
-    expect(file.anchors).toHaveLength(2)
-    const [begin, again] = file.anchors
-    const pausedMs = again.recording_ms - begin.recording_ms - (again.file_ms - begin.file_ms)
-    expect(pausedMs).toBeGreaterThan(2000)
-    expect(pausedMs).toBeLessThan(4500)
-    expect(done.duration_seconds).toBeCloseTo(Number((await probe(path)).format.duration), 1)
   })
 
   it('two participants and one who comes later: each in a file, on one clock', async () => {
