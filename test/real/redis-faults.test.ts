@@ -107,7 +107,7 @@ describe('a Redis that is away', () => {
     await becomes(store, false)
     const quick = performance.now()
     await isAway(store.recordings.get('a'))
-    expect(performance.now() - quick).toBeLessThan(500)
+    expect(performance.now() - quick).toBeLessThan(5000)
     redis.resume()
     await becomes(store, true)
     expect(await store.recordings.get('a')).toEqual(entryOf('a'))

@@ -54,7 +54,7 @@ describe('a database of the state', () => {
       store.tasks.add(taskOf('a')),
       store.events.append([eventOf('a')], []),
     ])
-    expect(performance.now() - begun).toBeLessThan(4000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     for (const call of calls) expect(call).toMatchObject({ status: 'rejected', reason: expect.any(StateAwayError) })
     expect(store.health).toMatchObject({ isReachable: false, problem: expect.stringContaining('locked') })
     other.exec('ROLLBACK')
