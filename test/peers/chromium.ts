@@ -65,10 +65,15 @@ export class ChromiumPlayer {
 
   /** Plays `path` for a second of media, seeks to `seekToSeconds`, and plays on for half a second there. */
   async play(path: string, seekToSeconds: number): Promise<Playback> {
-    const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error('the file server has no port')
     const url = `/${this.#files.size}${extname(path)}`
     this.#files.set(url, path)
+    return this.playFrom(url, seekToSeconds)
+  }
+
+  /** The same with what another server has, in a page that is not from there. */
+  async playFrom(url: string, seekToSeconds: number): Promise<Playback> {
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error('the file server has no port')
     const page = await this.#browser.newPage()
     try {
       await page.goto(`http://127.0.0.1:${address.port}/page`)

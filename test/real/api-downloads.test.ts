@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Recording, TapedeckClient } from '../../src/client/index.ts'
 import { ApiServer } from '../peers/api-server.ts'
+import { ChromiumPlayer } from '../peers/chromium.ts'
 import { complaints, madeMedia, publish } from '../peers/ffmpeg.ts'
 import { until } from '../peers/until.ts'
 
@@ -137,7 +138,7 @@ describe('a file', () => {
     expect(await status({ range: 'bytes=0-9', 'if-range': date })).toBe(206)
   })
 
-  it('that grows: what is there now, of one length, again and more of it later', async () => {
+  it('that grows: what is there now, of one length, again and more of it later; Chromium plays it from its link', async () => {
     const { client, server } = rig()
     const { publisher, growing } = await recordingOf(client, server, 'growing')
     const [file] = growing.files
@@ -154,6 +155,27 @@ describe('a file', () => {
       return bytes.length > early.length ? bytes : undefined
     })
     expect(sha(late.subarray(0, early.length))).toBe(sha(early))
+    const rest = await client.downloadFile(growing.recording_id, file?.file_id ?? '', {
+      range: `bytes=${early.length}-`,
+    })
+    expect(rest.status).toBe(206)
+    const [, from, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(rest.headers.get('content-range') ?? '') ?? []
+    expect([Number(from), Number(last) + 1]).toEqual([early.length, Number(total)])
+    const all = Buffer.concat([early, await bytesOf(rest)])
+    expect(sha(all.subarray(0, late.length))).toBe(sha(late.subarray(0, all.length)))
+    const ahead = await fetch(rest.url, { headers: { range: 'bytes=999999999-' } })
+    expect(ahead.status).toBe(416)
+    await ahead.body?.cancel()
+    const chromium = await ChromiumPlayer.launch()
+    try {
+      const { url } = await client.createFileLink(growing.recording_id, file?.file_id ?? '')
+      const link = `${url}&inline=true`
+      const played = await chromium.playFrom(link, 1) // as far as it went when it was asked for
+      expect(played).toMatchObject({ error: undefined, width: 320, height: 180 })
+      expect(played.seekedToSeconds).toBeGreaterThanOrEqual(1.5)
+    } finally {
+      await chromium.close()
+    }
     await client.cancelRecording('growing', growing.recording_id)
     await expect(fetchNow()).rejects.toMatchObject({ status: 404, code: 'TD_FILE_UNKNOWN' })
     publisher.end()
