@@ -50,8 +50,9 @@ export class Retention {
     this.#options = options
   }
 
-  /** Looks every minute from now on. */
+  /** Looks now, and every minute. */
   start(): void {
+    this.poke()
     this.#timer = setInterval(() => this.poke(), INTERVAL_MS).unref()
   }
 
