@@ -38,10 +38,8 @@ function welcome(settings: Settings, { rtmp, rtmps, http }: ServerAddresses): st
   for (const base of urls) lines.push(`  publish   ${base}/{room}/{name}`)
   const [first] = urls
   if (first !== undefined) lines.push(`            ffmpeg -re -i in.mp4 -c copy -f flv ${first}/live/test`)
-  const files = settings.recordAll
-    ? `${resolve(settings.recordDir)}  (${settings.recordFormat})`
-    : 'none (--no-record-all)'
-  lines.push(`  files     ${files}`)
+  const what = settings.recordAll ? settings.recordFormat : 'only what is asked for'
+  lines.push(`  files     ${resolve(settings.recordDir)}  (${what})`)
   if (http !== undefined) lines.push(`  API       ${url('http', http)}/api/docs`)
   if (http !== undefined) lines.push(`  metrics   ${url('http', http)}/metrics  and /healthz`)
   lines.push('  Ctrl-C finishes all recordings and stops; a second one leaves at once')
