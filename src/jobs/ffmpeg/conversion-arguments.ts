@@ -101,13 +101,13 @@ function filters({ source }: StreamPlan, { size, maxFps, encoder }: Encoding): s
 
 /**
  * At most `fps`: where the source is steady on a grid that begins with its first frame, else the first frame of each slot at
- * its own time. None is made up.
+ * its own time. None is made up; the last one counts even where nothing says how long it lasts.
  */
 function capped(fps: number, { isSteady, startSeconds }: StreamPlan['source']): string[] {
   if (!isSteady)
     return [`select='isnan(prev_selected_t)+gt(floor(t*${fps}+0.001),floor(prev_selected_t*${fps}+0.001))'`]
   const start = `${startSeconds.toFixed(6)}/TB`
-  return [`setpts=PTS-${start}`, `fps=${fps}`, `settb=1/${CLOCK_HZ}`, `setpts=PTS+${start}`]
+  return [`setpts=PTS-${start}`, `fps=${fps}:eof_action=pass`, `settb=1/${CLOCK_HZ}`, `setpts=PTS+${start}`]
 }
 
 function colors(color: StreamPlan['source']['color'], index: number): string[] {
