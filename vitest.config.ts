@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/longest-first.ts'
 
 /** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), two at a time. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/closing-line.ts'],
     projects: [
       {
