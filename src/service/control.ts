@@ -60,7 +60,7 @@ export interface Capacity {
   readonly streams: number
   readonly diskFreeBytes: number | undefined
   readonly diskUsedBytes: number
-  /** What all recordings write now, bytes per second. */
+  /** What all recordings write now, bits per second. */
   readonly writeRateBps: number
   /** Until the disk is as full as it may be, at this rate; null when nothing is written. */
   readonly diskFullInSeconds: number | null

@@ -66,7 +66,7 @@ export class DiskForecast {
     if (this.#isLow === wasLow) return
     const data = {
       free_bytes: this.#options.freeBytes() ?? null,
-      write_rate_bps: this.#rateBps(),
+      write_rate_bps: Math.round(this.#rateBps()),
       seconds_left: this.secondsLeft,
     }
     sink.emit({ type: this.#isLow ? 'disk_low' : 'disk_ok', roomId: null, recordingId: null, userId: null, data })

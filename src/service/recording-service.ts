@@ -186,7 +186,7 @@ export class RecordingService implements RecordingControl {
       streams: hub.streams.length,
       diskFreeBytes: recorder.freeBytes,
       diskUsedBytes: await usedSpace.bytes(),
-      writeRateBps: Math.round(keeper.writeRateBps / 8),
+      writeRateBps: Math.round(keeper.writeRateBps),
       diskFullInSeconds: forecast.secondsLeft,
       isDiskLow: forecast.isLow,
     }

@@ -115,6 +115,10 @@ describe.each(['sqlite', 'redis'] as const)('recordings over HTTP, state in %s',
     const resumed = await client.resumeRecording('demo', id)
     expect(resumed).toMatchObject({ status: 'recording', resumed_at: expect.any(String) })
     await mediaOf('demo', id, paused.duration_seconds + 3)
+    const { disk, capacity } = await client.getServer()
+    const [sender] = (await client.listParticipants('demo')).participants
+    expect(capacity).toMatchObject({ active_recordings: 1, max_recordings: LIMIT, streams: 1 })
+    expect(disk.write_rate_bps / (sender?.bitrate_bps ?? 1), 'what is written beside what comes').toBeCloseTo(1, 0)
     const stopped = await client.stopRecording('demo', id)
     expect(['processing', 'completed']).toContain(stopped.status)
     const { data } = await told.find(id, 'recording_stopped')

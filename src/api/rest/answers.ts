@@ -135,7 +135,7 @@ export const serverAnswer = z
     disk: z.object({
       free_bytes: count.nullable(),
       used_bytes: count.describe('By recordings'),
-      write_rate_bps: z.number().nonnegative().describe('Bytes per second, all recordings together'),
+      write_rate_bps: z.number().nonnegative().describe('Bits per second, all recordings together'),
       full_in_seconds: z.number().nonnegative().nullable().describe('At this rate; null when nothing is written'),
       is_low: z.boolean().describe('A further recording would be refused'),
     }),
