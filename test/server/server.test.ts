@@ -190,6 +190,24 @@ describe('HTTP', () => {
     expect(await value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
   })
 
+  it('metrics tell what failed and why, and what receivers have not taken', async () => {
+    const nobody = 'http://127.0.0.1:9/' // discard: nobody listens
+    const { server, url } = await started({ webhookUrl: nobody, webhookAllowPrivate: true, recordAll: false })
+    const page = async () => (await fetch(`${url}/metrics`)).text()
+    publish(server)
+    const { recording } = await server.control.start({ roomId: 'live', userId: null, participants: ['nobody'] })
+    expect(await page()).toMatch(/^tapedeck_recordings\{status="pending"\} 1$/m)
+    await server.control.stop(recording.recording_id)
+    await server.control.finished(recording.recording_id)
+    await expect.poll(page).toMatch(/^tapedeck_webhook_backlog\{state="waiting"\} [1-9]\d*$/m)
+    const text = await page()
+    expect(text).toMatch(/^tapedeck_recordings\{status="pending"\} 0$/m)
+    expect(text).toMatch(/^tapedeck_recordings_failed_total\{reason="TD_NOBODY_CAME"\} 1$/m)
+    expect(text).toMatch(/^tapedeck_recordings_created_total 1$/m)
+    expect(text).toMatch(/^tapedeck_stream_bitrate_bps\{room="\w+",participant="tone"\} \d/m)
+    expect(text).toMatch(/^tapedeck_stream_dropped_frames\{room="\w+",participant="tone"\} 0$/m)
+  })
+
   it('answers everything else in one shape', async () => {
     const { url } = await started({ requireToken: true })
     const missing = await fetch(`${url}/nothing`)
