@@ -22,6 +22,9 @@ export interface AutomaticOptions {
   /** It is in the catalogue now. */
   onBegun(record: CatalogueRecord): void
   readonly onFilesFinal: RoomRecordingOptions['onFilesFinal']
+  readonly maxFiles?: number
+  /** It has as many files as it may, and its stream goes on. */
+  onFull(): void
 }
 
 /**
@@ -56,6 +59,8 @@ export function recordAutomatically(stream: LiveStream, options: AutomaticOption
     streams: () => (stream.ended === undefined ? [stream] : []),
     manifestPathFor: (first) => automaticManifestPath(first.path),
     onKept: () => options.onBegun(record),
+    ...(options.maxFiles === undefined ? {} : { maxFiles: options.maxFiles }),
+    onFull: () => options.onFull(),
     onFilesFinal,
   })
 }

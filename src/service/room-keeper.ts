@@ -35,6 +35,7 @@ export interface RoomKeeperOptions {
   readonly limits: ActiveLimits
   /** Undefined when only what is asked for is recorded. */
   readonly automatic: AutomaticSettings | undefined
+  readonly maxFiles?: number
   streamsOf(roomId: string): readonly LiveStream[]
   /** It is in the catalogue now. */
   onBegun(record: CatalogueRecord): void
@@ -108,19 +109,8 @@ export class RoomKeeper {
       const { recording, automatic } = room.record.entry
       if (!automatic && recording.room_id === stream.address.room) room.joined(stream)
     }
-    const { automatic, ...options } = this.#options
-    if (automatic === undefined || stream.ended !== undefined) return
-    const room = recordAutomatically(stream, {
-      ...options,
-      ...automatic,
-      recordDir: this.#options.manifests.recordDir,
-      onBegun: (record) => this.#options.onBegun(record),
-      onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
-    })
-    this.#add(room, undefined)
-    room.begin()
+    this.#recordAutomatically(stream)
   }
-
   /** Nobody need look after it any more. */
   remove(id: string): void {
     this.#rooms.get(id)?.upkeep.close()
@@ -151,6 +141,22 @@ export class RoomKeeper {
     this.#rooms.set(room.record.id, { room, upkeep: new RoomUpkeep(room, limits, performance.now()) })
   }
 
+  /** The next one begins with the last keyframe of the one that is full: nothing is lost between them. */
+  #recordAutomatically(stream: LiveStream): void {
+    const { automatic, ...options } = this.#options
+    if (automatic === undefined || this.#isClosed || stream.ended !== undefined) return
+    const room = recordAutomatically(stream, {
+      ...options,
+      ...automatic,
+      recordDir: this.#options.manifests.recordDir,
+      onBegun: (record) => this.#options.onBegun(record),
+      onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
+      onFull: () => this.#recordAutomatically(stream),
+    })
+    this.#add(room, undefined)
+    room.begin()
+  }
+
   #tick(): void {
     const nowMs = performance.now()
     const { forecast } = this.#options
@@ -173,7 +179,9 @@ export class RoomKeeper {
   #roomOf(record: CatalogueRecord, plan: RecordingPlan): RoomRecording {
     const { calls, logger, manifests, streamsOf } = this.#options
     const { partDurationMs, partSizeBytes } = plan
+    const { maxFiles } = this.#options
     return new RoomRecording({
+      ...(maxFiles === undefined ? {} : { maxFiles }),
       record,
       calls,
       logger,

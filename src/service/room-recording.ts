@@ -44,6 +44,10 @@ export interface RoomRecordingOptions {
   streams(): readonly LiveStream[]
   /** Where the manifest goes of one that is kept from its first file on. */
   manifestPathFor?(first: Part): string
+  /** Files at most, if not `MAX_FILES`. */
+  readonly maxFiles?: number
+  /** It has stopped because it has as many files as it may: called in that very moment. */
+  onFull?(): void
   /** It is in the catalogue now, and was not before. */
   onKept?(): void
   /** Nothing will be added to its files. Not called when it was cancelled. `kept`: there is a file. */
@@ -201,7 +205,10 @@ export class RoomRecording implements TakeOwner {
     this.#fileIds.push(part.identity.id)
     if (!this.record.isKept) this.#keep(part)
     else if (!this.record.isFinal && !this.record.entry.automatic) this.record.change({ recording: this.snapshot() })
-    if (this.#fileIds.length >= MAX_FILES && this.isOpen) this.stop('max-files')
+    const { maxFiles = MAX_FILES, onFull } = this.#options
+    if (this.#fileIds.length < maxFiles || !this.isOpen) return
+    this.stop('max-files')
+    onFull?.()
   }
 
   moved(recording: Recording, to: RecordingState): void {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { write } from '../recorder/rig.ts'
+import { serials, upTo, write } from '../recorder/rig.ts'
 import { type ControlOptions, ControlRig } from './control-rig.ts'
 
 const automatic = { format: 'mp4', quality: 'source', keepSource: true } as const
@@ -59,6 +59,31 @@ describe('a recording made because everything is recorded', () => {
     const { recording } = await control.service.finished((await only(control)).recording.recording_id)
     expect(recording.files.map(({ part }) => part)).toEqual([1, 2, 3, 4, 5])
     expect((await control.manifests())[0].recording.files).toHaveLength(5)
+  })
+
+  it('that has as many files as it may goes on in the next one, and nothing is lost between them', async () => {
+    const control = await rigged({ recorder: { maxDurationMs: 1000 }, maxFiles: 3 })
+    const { stream, source } = control.publish()
+    const asked = await control.service.start({ roomId: 'demo', userId: null, partDurationMs: 1000 })
+    for (let second = 2; second < 12; second++) {
+      write(stream, source.av(second * 1000, (second + 1) * 1000))
+      await new Promise((resolve) => setImmediate(resolve)) // files are made beside it
+    }
+    stream.end('finished')
+    const full = await control.service.finished(asked.recording.recording_id)
+    expect(full.recording).toMatchObject({ status: 'completed', error: null, report: { stop_reason: 'max-files' } })
+    await expect.poll(() => control.service.stats.active).toBe(0)
+    const { entries } = await control.service.list({ limit: 100 })
+    const automatic = entries.filter((entry) => entry.automatic)
+    expect(automatic.length).toBeGreaterThan(2)
+    for (const { recording } of automatic) {
+      expect(recording).toMatchObject({ status: 'completed', error: null })
+      expect(recording.files.length).toBeLessThanOrEqual(3)
+    }
+    const paths = automatic.flatMap(({ recording }) => recording.files.map(({ path }) => `/rec/${path}`))
+    expect(new Set(paths).size).toBe(paths.length)
+    const kept = new Set(serials(...(await Promise.all(paths.map((path) => control.rig.read(path))))))
+    expect([...kept]).toEqual(upTo(source.count))
   })
 
   it('counts against no limit, and runs beside one that was asked for', async () => {

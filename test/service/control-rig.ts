@@ -15,6 +15,7 @@ export interface ControlOptions {
   readonly settings?: Partial<ServiceSettings>
   readonly recorder?: RecorderConfigInput
   readonly problem?: FaultReport
+  readonly maxFiles?: number
   /** Instead of a database in memory. */
   readonly store?: StateStore
   /** Whose files and journal it goes on with. */
@@ -30,7 +31,7 @@ export class ControlRig {
   readonly events: Happening[] = []
   readonly #onEvent = new Set<() => void>()
 
-  constructor({ settings = {}, recorder = {}, problem, store, after }: ControlOptions = {}) {
+  constructor({ settings = {}, recorder = {}, problem, maxFiles, store, after }: ControlOptions = {}) {
     const shared = after === undefined ? {} : { storage: after.rig.storage, journal: after.rig.journal }
     this.rig = new Rig({ recordAll: false, ...recorder }, shared)
     const { logger } = this.rig
@@ -52,6 +53,7 @@ export class ControlRig {
       audit: { note: (event, path, details) => this.rig.audits.push({ event, path, details }) },
       logger,
       node: 'here',
+      ...(maxFiles === undefined ? {} : { maxFiles }),
       settings: { ...defaultSettings, ...settings },
       jobProblem: async () => problem,
     })
