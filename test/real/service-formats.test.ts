@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Recording, TapedeckClient } from '../../src/client/index.ts'
+import { type Recording, type StartOptions, TapedeckClient } from '../../src/client/index.ts'
 import type { RecordingFormat } from '../../src/state/recording-object.ts'
 import { ApiServer } from '../peers/api-server.ts'
 import { checkedFetch } from '../peers/checked-fetch.ts'
@@ -11,6 +11,13 @@ import { expectSame, tracksOf, tracksOfAll } from '../peers/sent-tracks.ts'
 import { until } from '../peers/until.ts'
 
 const ENDED = ['completed', 'failed']
+/** All that a recording says of itself, and nothing else. */
+const FIELDS = [
+  ...['recording_id', 'room_id', 'user_id', 'format', 'quality', 'quality_settings', 'status', 'storage_backend'],
+  ...['local_path', 's3_key', 'file_name', 'started_at', 'paused_at', 'stopped_at', 'resumed_at', 'processed_at'],
+  ...['duration_seconds', 'file_size_bytes', 'metadata', 'error', 'files', 'participants', 'report', 'progress'],
+]
+const ISO_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 let server: ApiServer
 let client: TapedeckClient
@@ -22,11 +29,12 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 /** A room that is recorded as `format` before anybody publishes there, and ends when the publisher does. */
-async function asked(format: RecordingFormat | undefined) {
+async function asked(format: RecordingFormat | undefined, more: StartOptions = {}) {
   const room = `room-${rooms++}`
   const options = { participants: ['alice'], reconnect_window_seconds: 0 }
   const { recording_id: id } = await client.startRecording(room, {
     ...options,
+    ...more,
     ...(format === undefined ? {} : { recording_format: format }),
   })
   const ended = () =>
@@ -66,6 +74,8 @@ it.each([
   await wire.end()
   const recording = await ended()
   expect(recording).toMatchObject({ status: 'completed', error: null, format: made })
+  expect(Object.keys(recording).sort()).toEqual(FIELDS.toSorted())
+  for (const time of [recording.started_at, recording.stopped_at, recording.processed_at]) expect(time).toMatch(ISO_UTC)
   expect(kinds(recording)).toEqual([['source', made, 'finalised']])
   expect(recording.files[0]?.tracks.map(({ codec }) => codec)).toEqual(['vp9', 'opus'])
   expect(recording.file_name).toMatch(new RegExp(`\\.${made}$`))
@@ -106,4 +116,56 @@ it.each([
   expect(await decodingFaults(recording.local_path ?? '')).toBe('')
   const frames = async (path: string) => (await packetsOf(path)).filter(({ type }) => type === 'video').length
   expect(await frames(recording.local_path ?? '')).toBe(await frames(kept))
+})
+
+it('in parts of a second: each plays, and together they are what was sent', async () => {
+  const source = await madeMedia(
+    'formats-parts.flv',
+    '-f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440 -t 4 -c:v libx264 -preset ultrafast -g 25 -bf 0 -c:a aac',
+  )
+  const { room, ended } = await asked('mp4', { part_duration_seconds: 1 })
+  await publish(source, `${server.rtmp}/${room}/alice`).ended
+  const recording = await ended()
+  expect(recording.files.map(({ part, participant_id }) => [part, participant_id])).toEqual(
+    [1, 2, 3, 4].map((part) => [part, 'alice']),
+  )
+  const kept: string[] = []
+  let endsAtMs = recording.files[0]?.offset_ms ?? Number.NaN
+  for (const [i, { offset_ms, duration_ms }] of recording.files.entries()) {
+    expect(Math.abs(offset_ms - endsAtMs), 'one after the other on the clock of the recording').toBeLessThan(50)
+    endsAtMs = offset_ms + duration_ms
+    const path = await pathOf(recording, i, recording)
+    expect(await decodingFaults(path)).toBe('')
+    kept.push(...(await packetsOf(path)).filter(({ type }) => type === 'video').map(({ hash }) => hash))
+  }
+  expect(kept).toEqual((await packetsOf(source)).filter(({ type }) => type === 'video').map(({ hash }) => hash))
+})
+
+it('everything that is published, at 75 % of its bitrate: the source stays until the rendition is verified', async () => {
+  const source = await madeMedia(
+    'formats-3mbit.flv',
+    `-f lavfi -i testsrc2=size=640x360:rate=25,noise=alls=12:allf=t -f lavfi -i sine=frequency=440 -t 4 -pix_fmt yuv420p
+     -c:v libx264 -preset ultrafast -g 25 -b:v 3M -minrate 3M -maxrate 3M -bufsize 1M -c:a aac -b:a 192k -ac 2`,
+  )
+  const own = await ApiServer.start({ recordAll: true, recordQuality: 'standard' })
+  const api = new TapedeckClient({ baseUrl: own.http, fetch: checkedFetch })
+  await publish(source, `${own.rtmp}/live/test`).ended
+  const recording = await until('the rendition', async () => {
+    const { recordings } = await api.listRecordings({ status: ['completed'] })
+    return recordings[0]
+  })
+  expect(recording).toMatchObject({ quality: 'source*75%', error: null, user_id: null })
+  expect(kinds(recording)).toEqual([
+    ['source', 'mp4', 'finalised'],
+    ['rendition', 'mp4', 'finalised'],
+  ])
+  const rate = async (path: string) => {
+    const video = (await packetsOf(path)).filter(({ type }) => type === 'video')
+    return video.reduce((sum, { size }) => sum + size, 0)
+  }
+  const share = (await rate(recording.local_path ?? '')) / (await rate(source))
+  expect(share).toBeGreaterThan(0.675)
+  expect(share).toBeLessThan(0.825)
+  expect(await decodingFaults(recording.local_path ?? '')).toBe('')
+  await own.stop()
 })
