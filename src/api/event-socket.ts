@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import type { EventListener } from '../events/event-log.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Access } from './access.ts'
+import type { ErrorBody } from './error-answer.ts'
 import { EventConnection, type EventHistory } from './event-connection.ts'
 import {
   CLOSE,
@@ -87,7 +88,7 @@ export class EventSocket {
           url: `${prefix}/events`,
           handler: async (_, reply) => {
             const message = 'this is a WebSocket: connect with ws:// or wss://'
-            const error = { code: 'TD_BAD_REQUEST', message, fault: 'caller' }
+            const error = { code: 'TD_BAD_REQUEST', message, fault: 'caller', details: [] } satisfies ErrorBody['error']
             return reply.code(UPGRADE_REQUIRED).header('upgrade', 'websocket').send({ error })
           },
           wsHandler: (socket, request) => this.#open(socket, request),

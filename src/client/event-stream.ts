@@ -11,6 +11,8 @@ const REFUSALS: Readonly<Record<number, string>> = {
   4401: 'TD_BAD_TOKEN',
   4403: 'TD_FORBIDDEN',
 }
+/** Said of a token that was good, too, once it ends. */
+const EXPIRED = 4401
 
 /** What the server says of its own. */
 interface Notice<Type extends string> {
@@ -36,7 +38,8 @@ export interface EventOptions {
 }
 
 /**
- * Events as they happen, each once and in order, over as many connections as it takes: after each loss it goes on where it was.
+ * Events as they happen, each once and in order, over as many connections, and tokens, as it takes: after each loss it goes on
+ * where it was.
  * @throws ApiError when the server refuses
  */
 export async function* eventStream(
@@ -46,16 +49,19 @@ export async function* eventStream(
   let seq = since
   for (let failures = 0; signal?.aborted !== true; failures++) {
     const socket = new EventSocketReader(addressOf(connection, rooms, seq), await connection.token(), signal)
+    let isKnown = false
     try {
       for (let message = await socket.next(); message !== undefined; message = await socket.next()) {
         failures = 0
+        isKnown = true
         seq = message.seq
         if (message.type !== 'hello' && message.type !== 'subscribed') yield message
       }
     } finally {
       socket.close()
     }
-    if (socket.refusal !== undefined) throw socket.refusal
+    const hasExpired = isKnown && socket.refusal?.code === REFUSALS[EXPIRED] // there may be a fresh token
+    if (socket.refusal !== undefined && !hasExpired) throw socket.refusal
     await pause(Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures), signal)
   }
 }

@@ -80,6 +80,32 @@ describe('events', () => {
     expect(await read(both[0]?.seq ?? 0, 1)).toEqual(both.slice(1))
   })
 
+  it('go on with a fresh token when the one before has expired', async () => {
+    const server = await ApiServer.start({ requireToken: true })
+    const stop = new AbortController()
+    try {
+      let asked = 0
+      const soonOver = await server.token({ role: 'admin' }, Math.floor(Date.now() / 1000) + 2)
+      const token = () => (++asked === 1 ? soonOver : server.token({ role: 'admin' }))
+      const seen: unknown[] = []
+      const listening = (async () => {
+        const client = new TapedeckClient({ baseUrl: server.http, token })
+        for await (const { data } of client.events({ since: 0, signal: stop.signal })) seen.push(data.label)
+      })()
+      const commander = new TapedeckClient({ baseUrl: server.http, token: await server.token({ role: 'admin' }) })
+      const { recording_id } = await commander.startRecording('r', { participants: ['x'] })
+      await commander.addMarker(recording_id, { label: 'one' })
+      await expect.poll(() => asked, { timeout: 10_000 }).toBe(2)
+      await commander.addMarker(recording_id, { label: 'two' })
+      await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['one', 'two'])
+      stop.abort()
+      await listening
+    } finally {
+      stop.abort()
+      await server.stop()
+    }
+  })
+
   it('end when they are told to, and throw when the server refuses', async () => {
     const stop = new AbortController()
     const ended = (async () => {
