@@ -31,6 +31,7 @@ export interface RecordingEngineEvents {
   recordingProgress: [recording: RecordingObject]
   /** Its files are finished, or worked on: see `progress`. */
   recordingProcessing: [recording: RecordingObject]
+  /** Again when a job that had failed was tried anew, and is done. */
   recordingCompleted: [recording: RecordingObject]
   /** See `error`. */
   recordingFailed: [recording: RecordingObject]

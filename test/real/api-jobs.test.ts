@@ -130,4 +130,24 @@ describe.each(['sqlite', 'redis'] as const)('jobs over HTTP, state in %s', (stor
     expect((await client.listJobs()).depth).toEqual({ waiting: 0, running: 0, dead: 0 })
     expect(await metric('dead')).toBe(0)
   })
+
+  it('pictures are listed, and come as what they are', async () => {
+    const wish = { participants: ['alice'], thumbnails: true, reconnect_window_seconds: 0 }
+    const { recording_id: id } = await client.startRecording('pictures', wish)
+    await publish(await media(), `${server.rtmp}/pictures/alice`).ended
+    const pictures = await until('pictures', async () => {
+      const { thumbnails } = await client.listThumbnails(id)
+      return thumbnails.length > 0 ? thumbnails : undefined
+    })
+    expect(pictures.map(({ kind }) => kind).sort()).toEqual(['sprite', ...Array(5).fill('thumbnail'), 'vtt'])
+    for (const { file_id, kind } of pictures) {
+      const response = await client.downloadFile(id, file_id)
+      const bytes = Buffer.from(await response.arrayBuffer())
+      const isText = kind === 'vtt'
+      expect(response.headers.get('content-type')).toBe(isText ? 'text/vtt; charset=utf-8' : 'image/jpeg')
+      expect(bytes.subarray(0, isText ? 6 : 3).toString('latin1')).toBe(isText ? 'WEBVTT' : '\xff\xd8\xff')
+    }
+    await client.deleteRecording(id)
+    await expect(client.listThumbnails(id)).rejects.toMatchObject({ status: 404 })
+  })
 })
