@@ -3,6 +3,7 @@ import type { Logger } from '../media/ports.ts'
 import { StateMachine } from '../recorder/state-machine.ts'
 import type { CatalogueEntry, JobReference, Marker } from '../state/catalogue-entry.ts'
 import type { RecordingObject, RecordingStatus } from '../state/recording-object.ts'
+import { isDoneSoon } from './disk-patience.ts'
 import type { ManifestStore } from './manifest.ts'
 
 /** Takes entries for the catalogue and keeps at it until the state has them. */
@@ -134,9 +135,12 @@ export class CatalogueRecord {
     this.#isDropped = false
   }
 
-  /** Resolves when the manifest is on disk as of now; a disk that refuses is logged, and the next change tries again. */
-  written(): Promise<void> {
-    return this.#written
+  /**
+   * Resolves when the manifest is on disk as of now. A disk that refuses is logged, and the next change tries again; nobody
+   * waits long for one that blocks.
+   */
+  async written(): Promise<void> {
+    await isDoneSoon(this.#written)
   }
 
   /** Tells of something that happened to it. */

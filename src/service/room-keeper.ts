@@ -5,10 +5,12 @@ import type { Logger } from '../media/ports.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { RecordingObject } from '../state/recording-object.ts'
 import type { ActiveLimits } from '../state/store.ts'
+import { StorageError } from '../storage/errors.ts'
 import { recordAutomatically } from './automatic-recordings.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 import type { DiskForecast } from './disk-forecast.ts'
+import { isDoneSoon } from './disk-patience.ts'
 import { StoppingError, UnknownRoomError } from './errors.ts'
 import type { ManifestStore } from './manifest.ts'
 import { MANIFEST_NAME, recordingDirectory } from './manifest-place.ts'
@@ -89,7 +91,9 @@ export class RoomKeeper {
     forecast.admit(id, rateOf(streams, plan.participants))
     try {
       const record = await catalogue.admit(entry, limits)
-      await manifests.write(entry)
+      if (!(await isDoneSoon(manifests.write(entry)))) {
+        throw new StorageError(manifests.recordDir, 'write to', 'the disk does not answer')
+      }
       if (this.#isClosed) throw new StoppingError()
       const room = this.#roomOf(record, plan)
       this.#add(room, plan)
@@ -132,9 +136,10 @@ export class RoomKeeper {
   async #takeBack(entry: CatalogueEntry): Promise<void> {
     const { catalogue, manifests, logger } = this.#options
     catalogue.withdraw(entry.recording.recording_id)
-    await manifests.remove(entry).catch((error: unknown) => {
+    const removal = manifests.remove(entry).catch((error: unknown) => {
       logger.warn({ err: error, path: entry.manifest_path }, 'manifest of a recording that did not begin stays')
     })
+    await isDoneSoon(removal)
   }
 
   #add(room: RoomRecording, limits: RoomLimits | undefined): void {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ApiError, type Recording, TapedeckClient } from '../../src/client/index.ts'
@@ -133,6 +133,39 @@ describeOnDisks('a disk that fills', () => {
     expect(done).toMatchObject({ status: 'completed', error: null })
     expect(done.files).toHaveLength(1)
     expect(await decodingFaults(done.local_path ?? '')).toBe('')
+  })
+})
+
+describeOnDisks('a disk that blocks', () => {
+  it('holds up nobody who asks: what runs is paused and stopped, and what cannot be begun is refused', async () => {
+    const place = scratch('service-blocked')
+    const made = await Disk.ext4(place.path, 50)
+    closing.push(async () => {
+      await made.drop()
+      place.drop()
+    })
+    const { client } = await room({ recordDir: join(made.path, 'recordings'), recordReserve: '0s' })
+    const { recording_id: id } = await client.startRecording('demo')
+    await grown(client, id, 1)
+    await made.freeze()
+    const begun = performance.now()
+    const [paused, refused] = await Promise.allSettled([
+      client.pauseRecording('demo', id),
+      client.startRecording('demo'),
+    ])
+    expect(paused).toMatchObject({ value: { status: 'paused' } })
+    expect(refused).toMatchObject({ reason: { status: 500, code: 'TD_STORAGE' } })
+    expect(await client.stopRecording('demo', id)).toMatchObject({ status: 'processing' })
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    await made.thaw()
+    const done = await ended(client, id)
+    expect(done).toMatchObject({ status: 'completed', error: null })
+    expect(await decodingFaults(done.local_path ?? '')).toBe('')
+    await until('the rest of what did not begin to go', async () => {
+      const left = readdirSync(join(made.path, 'recordings')).filter((name) => !name.startsWith('.'))
+      return left.length === 1 ? true : undefined
+    })
+    expect((await client.listRecordings()).count).toBe(1)
   })
 })
 
