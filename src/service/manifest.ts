@@ -6,6 +6,7 @@ import { type CatalogueEntry, catalogueEntrySchema } from '../state/catalogue-en
 import type { Storage, StoredFile } from '../storage/ports.ts'
 import { ManifestError } from './errors.ts'
 import { isManifestPath, locateFile } from './manifest-place.ts'
+import { isLive } from './ownership.ts'
 
 /** Larger ones are not ours, bytes. */
 const MAX_BYTES = 16 * 1024 * 1024
@@ -161,7 +162,8 @@ export class ManifestStore {
   async #work(path: string, first: CatalogueEntry, writing: Writing): Promise<void> {
     try {
       for (let entry: CatalogueEntry | undefined = first; entry !== undefined; ) {
-        await this.#storage.replace(path, Buffer.from(`${JSON.stringify(entry, undefined, 1)}\n`))
+        const isPassing = entry.automatic && isLive(entry) // its files tell as much, should the power be cut
+        await this.#storage.replace(path, Buffer.from(`${JSON.stringify(entry, undefined, 1)}\n`), { isPassing })
         entry = writing.next
         writing.next = undefined
       }

@@ -4,6 +4,9 @@ import { StateAwayError } from './errors.ts'
 import type { RecordingStore } from './store.ts'
 import { type Backlog, WriteBehind } from './write-behind.ts'
 
+/** Nobody waits for an automatic recording to be listed: what changes of it within this is written once, ms. */
+const GATHERING_MS = 300
+
 /** What is to happen to an entry: the newest wish alone. */
 type Wish = { readonly entry: CatalogueEntry | undefined }
 
@@ -16,6 +19,7 @@ export class RecordingWriter implements Backlog {
   readonly #logger: Logger
   readonly #wishes = new Map<string, Wish>()
   readonly #behind: WriteBehind
+  #gathering: NodeJS.Timeout | undefined
 
   constructor(store: RecordingStore, logger: Logger) {
     this.#store = store
@@ -39,7 +43,8 @@ export class RecordingWriter implements Backlog {
     const before = this.#wishes.get(id)?.entry
     if (before !== undefined && before.revision > entry.revision) return
     this.#wishes.set(id, { entry })
-    this.#behind.wake()
+    if (!entry.automatic) this.#behind.wake()
+    else this.#gathering ??= setTimeout(() => this.#gathered(), GATHERING_MS).unref()
   }
 
   remove(id: string): void {
@@ -59,7 +64,13 @@ export class RecordingWriter implements Backlog {
 
   /** What is pending is left to the manifests. */
   close(): void {
+    clearTimeout(this.#gathering)
     this.#behind.close()
+  }
+
+  #gathered(): void {
+    this.#gathering = undefined
+    this.#behind.wake()
   }
 
   /** For `WriteBehind`: the wish that has waited longest. */

@@ -109,14 +109,14 @@ export class DiskStorage implements Storage {
     })
   }
 
-  replace(path: string, bytes: Uint8Array): Promise<void> {
+  replace(path: string, bytes: Uint8Array, { isPassing = false }: { isPassing?: boolean } = {}): Promise<void> {
     return attempt(path, 'write', async () => {
       const draft = `${path}.${process.pid}.tmp`
       try {
         const handle = await inDirectory(path, () => open(draft, 'w', FILE_MODE))
         try {
           await handle.writeFile(bytes)
-          if (this.#fsync !== 'never') await handle.datasync()
+          if (this.#fsync !== 'never' && !isPassing) await handle.datasync()
         } finally {
           await handle.close()
         }

@@ -57,8 +57,11 @@ export interface Storage {
   removeDirectory(directory: string): Promise<void>
   /** Moves within the storage. @throws FileExistsError */
   rename(from: string, to: string): Promise<void>
-  /** Replaces a small file (manifest, report) as a whole: the old or the new one is there at any instant. Mode 0600. */
-  replace(path: string, bytes: Uint8Array): Promise<void>
+  /**
+   * Replaces a small file (manifest, report) as a whole: the old or the new one is there at any instant. Mode 0600. `isPassing`:
+   * another version follows soon, and a power cut may cost this one (no fsync).
+   */
+  replace(path: string, bytes: Uint8Array, options?: { readonly isPassing?: boolean }): Promise<void>
   /** Room left for this user, bytes; of the nearest existing parent when the directory is missing. */
   freeBytes(directory: string): Promise<number>
 }
