@@ -79,7 +79,9 @@ function compareStream({ source, encoding }: StreamPlan, found: SurveyedStream, 
   const duration = lengthOf(found) - lengthOf(source)
   return [
     ...(Math.abs(start) > tolerance ? [`it begins ${seconds(start)} off`] : []),
-    ...(Math.abs(duration) > tolerance ? [`it is ${seconds(Math.abs(duration))} ${duration > 0 ? 'longer' : 'shorter'} than its source`] : []),
+    ...(Math.abs(duration) > tolerance
+      ? [`it is ${seconds(Math.abs(duration))} ${duration > 0 ? 'longer' : 'shorter'} than its source`]
+      : []),
     ...(encoding === undefined && found.packets !== source.packets
       ? [`it has ${found.packets} packets, its source ${source.packets}`]
       : []),
