@@ -97,7 +97,7 @@ export async function latencies(rounds: number): Promise<void> {
 async function stopLatency(format: string, bytes: number): Promise<number> {
   let tookMs = Number.NaN
   await withServer('stop', [...ON_REQUEST, '--reconnect-window', '10m'], async (server, api) => {
-    const { recording_id: id } = await start(api, { format, participants: ['s0'] })
+    const { recording_id: id } = await start(api, { recording_format: format, participants: ['s0'] })
     await runLoad(['-p', String(server.rtmpPort), '-m', longMedia(), '-P', '1', '-f', '-b', String(bytes), '-s', '300'])
     const beganAt = performance.now()
     await api.call('POST', `${ROOM}/recording/${id}/stop`)
