@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { entryOf, isoOf } from '../test/state/entries.ts'
 import { ApiCaller } from './api-calls.ts'
@@ -140,5 +140,8 @@ function writeRecording(files: string, n: number): void {
     manifest_path: join(directory, 'recording.json'),
     created_at: time,
   })
-  writeFileSync(join(directory, 'recording.json'), JSON.stringify(entry))
+  const manifest = join(directory, 'recording.json')
+  writeFileSync(manifest, JSON.stringify(entry))
+  const writtenAt = new Date(T0 + n * 60_000) // as old as what is in it
+  utimesSync(manifest, writtenAt, writtenAt)
 }

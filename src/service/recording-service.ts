@@ -16,8 +16,8 @@ import { ServiceWorks } from './service-works.ts'
 
 /** How long lists wait for what an earlier process left to be brought to its end, ms. */
 const RECONCILE_PATIENCE_MS = 5000
-/** How long after the start a list waits for the walk over manifests, ms: with ten thousand of them it goes on beside. */
-const SCAN_PATIENCE_MS = 700
+/** How long after the start a list waits for the walk over manifests, ms. */
+const SCAN_PATIENCE_MS = 5000
 
 /**
  * Recordings of rooms under control. `new` → `open` → `close`; lives once. It is made before the recorder starts, opened
