@@ -67,7 +67,7 @@ export class CuttingProxy {
     }
     let isMute = false
     client.on('data', (bytes) => {
-      const cut = bytes.includes('probe\r\n') ? undefined : this.#cut
+      const cut = isProbe(bytes) ? undefined : this.#cut
       if (cut === undefined) return void target.write(bytes)
       this.#cut = undefined
       this.cuts++
@@ -82,4 +82,10 @@ export class CuttingProxy {
       else client.write(bytes)
     })
   }
+}
+
+/** Whether all that is said is the question whether Redis is there; a request may come in the same piece. */
+function isProbe(bytes: Buffer): boolean {
+  const commands = bytes.toString('latin1').match(/(?:^|\r\n)\*\d+\r\n/g) ?? []
+  return commands.length === 1 && bytes.includes('probe\r\n')
 }
