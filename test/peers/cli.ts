@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { resolve } from 'node:path'
-
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+import { main } from './program.ts'
 
 /** How a command line ended. */
 export interface CliResult {

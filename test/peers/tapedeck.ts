@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { MEMORY_FLAGS } from '../../src/cli/nursery.ts'
+import { main } from './program.ts'
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 /** Compiled sources are kept here, which halves the time of a start. */
 const compileCache = join(tmpdir(), `tapedeck-test-compiled-${process.getuid?.() ?? 0}`)
 
