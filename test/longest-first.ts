@@ -3,16 +3,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Real tests that take minutes, the longest first: begun last, they would keep one core waiting for the other. */
 const LONG: readonly string[] = [
   'service-kill',
-  'jobs-ffmpeg-recorded',
-  'jobs-ffmpeg-renditions',
-  'reconnect',
-  'enhanced',
-  'kill-recovery',
   'kill',
+  // beside them what waits more than it computes
+  'reconnect',
+  'fidelity-odd',
+  'cli-serve',
+  'rtmp-play',
   'jobs-redis-cli',
   'long',
-  'fidelity-odd',
-  'jobs-redis-server',
+  'jobs-ffmpeg-renditions',
+  'enhanced',
+  'jobs-ffmpeg-recorded',
+  'kill-recovery',
   'mp4-players',
 ]
 
