@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { ApiCaller } from './api-calls.ts'
@@ -199,6 +199,7 @@ async function reads(api: ApiCaller, path: string, count: number): Promise<void>
 }
 
 function mediaFiles(directory: string): string[] {
+  if (!existsSync(directory)) return []
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.(?:mp4|flv|mkv|webm)$/.test(path))
     .filter((path) => (statSync(join(directory, path), { throwIfNoEntry: false })?.size ?? 0) > 0)
