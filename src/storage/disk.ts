@@ -1,17 +1,5 @@
 import { open as openFd } from 'node:fs'
-import {
-  constants,
-  type FileHandle,
-  mkdir,
-  open,
-  opendir,
-  readdir,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  statfs,
-} from 'node:fs/promises'
+import { constants, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { DiskFile, type FsyncPolicy } from './disk-file.ts'
@@ -22,6 +10,8 @@ import type { OpenFile, OutputFile, Storage, StoredFile } from './ports.ts'
 const TICK_MS = 100
 /** Files that are forced to the disk at a time: the others' writes need threads of the same pool. */
 const MAX_SYNCS = 2
+/** Directories, or files in one, that are asked for at a time in a listing. */
+const LISTED_AT_ONCE = 64
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o755
 const openNew = promisify(openFd)
@@ -74,18 +64,17 @@ export class DiskStorage implements Storage {
 
   async list(directory: string, limit: number): Promise<StoredFile[]> {
     const found: StoredFile[] = []
-    const pending = [directory]
-    for (let next = pending.pop(); next !== undefined && found.length < limit; next = pending.pop()) {
-      const entries = await opendir(next).catch(() => undefined)
-      if (entries === undefined) continue
-      for await (const entry of entries) {
-        const path = join(next, entry.name)
-        if (entry.isDirectory()) pending.push(path)
-        else if (entry.isFile() && found.length < limit) {
-          const facts = await stat(path).catch(() => undefined)
-          if (facts !== undefined) found.push({ path, sizeBytes: facts.size, modifiedAtMs: facts.mtimeMs })
+    let level = [directory]
+    while (level.length > 0 && found.length < limit) {
+      const below: string[] = []
+      for (let at = 0; at < level.length && found.length < limit; at += LISTED_AT_ONCE) {
+        const listings = await Promise.all(level.slice(at, at + LISTED_AT_ONCE).map(listing))
+        for (const { files, directories } of listings) {
+          for (const file of files) if (found.length < limit) found.push(file)
+          for (const each of directories) below.push(each)
         }
       }
+      level = below
     }
     return found
   }
@@ -156,6 +145,21 @@ export class DiskStorage implements Storage {
     clearInterval(this.#timer)
     this.#timer = undefined
   }
+}
+
+/** What lies directly in a directory; nothing when it is gone. */
+async function listing(directory: string): Promise<{ files: StoredFile[]; directories: string[] }> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+  const path = ({ name }: { name: string }) => join(directory, name)
+  const files: StoredFile[] = []
+  for (let at = 0; at < entries.length; at += LISTED_AT_ONCE) {
+    const some = entries.slice(at, at + LISTED_AT_ONCE).filter((entry) => entry.isFile())
+    const facts = await Promise.all(some.map((entry) => stat(path(entry)).catch(() => undefined)))
+    for (const [i, fact] of facts.entries()) {
+      if (fact !== undefined) files.push({ path: path(some[i]), sizeBytes: fact.size, modifiedAtMs: fact.mtimeMs })
+    }
+  }
+  return { files, directories: entries.filter((entry) => entry.isDirectory()).map(path) }
 }
 
 /** Makes a file; its directory first where it turns out to be missing. */
