@@ -31,7 +31,7 @@ import type { RecoveryProgress } from './recorder/recovery.ts'
 import type { RtmpHandlers } from './rtmp/handlers.ts'
 import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
 import { packageVersion } from './server/version.ts'
-import { noteCleanStop, openWorks, type ServerWorks } from './server/works.ts'
+import { openWorks, type ServerWorks } from './server/works.ts'
 import type { RecordingService } from './service/recording-service.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'
 import type { StateStore } from './state/store.ts'
@@ -86,7 +86,6 @@ export class TapedeckServer {
   #serviceMetrics: ServiceMetrics | undefined
   #statsTimer: NodeJS.Timeout | undefined
   #phase: ServerPhase = 'starting'
-  #phaseBefore: ServerPhase = 'starting'
   #started = false
   #stopping: Promise<StopReport> | undefined
 
@@ -174,7 +173,6 @@ export class TapedeckServer {
   }
 
   async #stop(deadlineMs: number): Promise<StopReport> {
-    this.#phaseBefore = this.#phase
     this.#phase = 'stopping'
     clearInterval(this.#statsTimer)
     const endsAtMs = performance.now() + deadlineMs
@@ -190,7 +188,6 @@ export class TapedeckServer {
     this.#metrics.close()
     await this.#attempt('audit log', this.#audit.close())
     this.#journal.close()
-    if (unfinished === 0 && this.#phaseBefore === 'running') noteCleanStop(this.settings.dataDir)
     return { unfinished }
   }
 

@@ -1,5 +1,3 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { controlSettings, type Settings, webhookSecret } from '../config.ts'
 import { EventLog } from '../events/event-log.ts'
 import { WebhookDispatcher } from '../events/webhook-dispatcher.ts'
@@ -56,7 +54,6 @@ export async function openWorks(options: WorksOptions): Promise<ServerWorks> {
   const jobs = await openJobQueue({ store, redisUrl: settings.redis, prefix: settings.redisPrefix, node, logger })
   const ffmpeg = new Ffmpeg({ recordDir: recorder.directory, ffmpegPath: settings.ffmpeg, logger })
   const service = new RecordingService({
-    afterCleanStop: takeCleanStop(settings.dataDir),
     ...options,
     store,
     jobs,
@@ -87,20 +84,4 @@ function tellOfState(store: StateStore, events: EventLog): void {
     events.emit({ type, roomId: null, recordingId: null, userId: null, data })
     if (isReachable) events.retry()
   })
-}
-
-/** Left behind by a process that finished everything. */
-const cleanStopPath = (dataDir: string) => join(dataDir, 'stopped-cleanly')
-
-/** Whether the last process finished everything; said once. */
-function takeCleanStop(dataDir: string): boolean {
-  const path = cleanStopPath(dataDir)
-  const isThere = existsSync(path)
-  rmSync(path, { force: true })
-  return isThere
-}
-
-/** Everything is finished and closed: the next start need not doubt the catalogue. */
-export function noteCleanStop(dataDir: string): void {
-  writeFileSync(cleanStopPath(dataDir), '', { mode: 0o600 })
 }

@@ -232,7 +232,6 @@ export class RecordingService implements RecordingControl {
   async #ready(): Promise<void> {
     await this.#opened.promise
     await this.#works.patiently(this.#works.settled(), RECONCILE_PATIENCE_MS)
-    if (this.#options.afterCleanStop === true) return
     const leftMs = SCAN_PATIENCE_MS - (performance.now() - this.#openedAtMs)
     if (leftMs > 0) await this.#works.patiently(this.#reconciled, leftMs)
   }

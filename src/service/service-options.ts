@@ -46,8 +46,6 @@ export interface ServiceOptions {
   /** Of this server among those that share its state. */
   readonly node: string
   readonly settings: ServiceSettings
-  /** The last process on this state finished all it had begun: lists need not wait until the disk has been gone through. */
-  readonly afterCleanStop?: boolean
   /** Files of one recording at most; by default as many as a manifest may well have. */
   readonly maxFiles?: number
   /** Why jobs cannot be done at all; undefined where they can. */
