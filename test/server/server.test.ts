@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -163,6 +163,8 @@ describe('HTTP', () => {
   })
 
   it('metrics count streams, recordings, bytes, also of what is over', async () => {
+    mkdirSync(join(directory, 'recordings'))
+    writeFileSync(join(directory, 'recordings', 'notes.txt'), 'of somebody'.repeat(20_000)) // counted once a minute
     const { server, url } = await started()
     const value = async (name: string) =>
       Number(
@@ -184,7 +186,7 @@ describe('HTTP', () => {
     expect(await value('tapedeck_recordings_created_total')).toBe(1)
     await expect.poll(() => value('tapedeck_processing_seconds_count')).toBe(1)
     expect(await value('tapedeck_state_up')).toBe(1)
-    expect(await value('tapedeck_storage_used_bytes')).toBeGreaterThan(96_000)
+    expect(await value('tapedeck_storage_used_bytes')).toBeGreaterThanOrEqual(220_000)
     expect(await value('tapedeck_webhook_backlog')).toBe(0)
     expect(await value('tapedeck_jobs')).toBe(0)
     expect(await value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
