@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { ApiCaller } from './api-calls.ts'
@@ -20,6 +21,8 @@ const STATUS_READS = 20_000
 const CONNECTIONS = 16
 /** How long anything may take before the benchmark gives up, ms. */
 const DEADLINE_MS = 120_000
+/** A file that has not grown for so long has all that was sent: servers gather for a second at most, ms. */
+const SETTLING_MS = 2000
 
 /** Both from their source, so that nothing but what they do differs. */
 const SERVICE_HOST = '../src/cli/main.ts'
@@ -99,6 +102,7 @@ async function stopLatency(format: string, bytes: number): Promise<number> {
   await withServer('stop', [...ON_REQUEST, '--reconnect-window', '10m'], async (server, api) => {
     const { recording_id: id } = await start(api, { recording_format: format, participants: ['s0'] })
     await runLoad(['-p', String(server.rtmpPort), '-m', longMedia(), '-P', '1', '-f', '-b', String(bytes), '-s', '300'])
+    await settledFiles(server.directory)
     const beganAt = performance.now()
     await api.call('POST', `${ROOM}/recording/${id}/stop`)
     const { status, error } = await settled(api, id)
@@ -187,6 +191,22 @@ async function settled(api: ApiCaller, id: string): Promise<Recording> {
     const { body } = await api.call<Recording>('GET', `${ROOM}/recording/${id}/status`)
     if (['completed', 'failed', 'cancelled'].includes(body.status)) return body
     await nextTurn()
+  }
+}
+
+/**
+ * Waits until all that was sent lies on the disk, as it does when it comes in real time: hours of media that were sent in
+ * seconds would else be written after the stop.
+ */
+async function settledFiles(directory: string): Promise<void> {
+  const size = () => mediaFiles(directory).reduce((sum, path) => sum + statSync(join(directory, path)).size, 0)
+  for (let before = -1; before !== size(); ) {
+    before = size()
+    await delay(SETTLING_MS)
+  }
+  for (const path of mediaFiles(directory)) {
+    await using file = await open(join(directory, path))
+    await file.sync()
   }
 }
 
