@@ -5,13 +5,13 @@ import { type Source, sources } from './sources.ts'
 const FLOORS: readonly (readonly string[])[] = [
   ['media'],
   ['codec'],
-  ['container', 'storage', 'state'],
-  ['rtmp'],
+  ['container', 'storage', 'state', 'rtp'],
+  ['rtmp', 'webrtc'],
   ['live'],
   ['ingest', 'playback', 'recorder', 'jobs', 'events'],
   ['service'],
   ['api'],
-  ['client', 'cli', 'config', 'library', 'server', 'server.ts', 'config.ts', 'index.ts'],
+  ['browser', 'client', 'cli', 'config', 'library', 'server', 'server.ts', 'config.ts', 'index.ts'],
 ]
 
 const roomOf = (path: string) => path.split('/')[1]

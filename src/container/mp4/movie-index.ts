@@ -44,7 +44,7 @@ export function movieTimescale(timescales: readonly number[]): number {
 }
 
 /**
- * The `moov` of an ordinary movie, in pieces of some ten kilobytes. Each piece is a view that lives until the next one is
+ * The `moov` of an ordinary movie, in pieces of some hundred kilobytes. Each piece is a view that lives until the next one is
  * asked for. Tracks without samples are left out.
  */
 export function* movieIndex(facts: IndexFacts, tracks: readonly IndexedTrack[]): Generator<Uint8Array> {

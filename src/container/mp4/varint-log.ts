@@ -93,3 +93,13 @@ export class VarintReader {
     return value
   }
 }
+
+/** A signed integer as an unsigned one, near 0 as near 0: 0, -1, 1, -2 become 0, 1, 2, 3. */
+export function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value
+}
+
+/** Takes `zigzag` back. */
+export function unzigzag(coded: number): number {
+  return coded % 2 === 1 ? -(coded + 1) / 2 : coded / 2
+}
