@@ -5,23 +5,40 @@ import * as E from './elements.ts'
 const MIN_SPACING_MS = 250
 /** Sound without pictures gets an entry this often, ms. */
 const AUDIO_SPACING_MS = 5000
-/** Entries kept; then every second one goes. 36 h at a keyframe per second. About 3 MB. */
+/** Entries kept; then every second one goes. 36 h at a keyframe per second. About 4 MB. */
 const MAX_ENTRIES = 131_072
-/** One CuePoint in the fixed form that `pieces` writes, bytes. */
-const CUE_POINT_BYTES = 31
+const FIRST_ENTRIES = 64
 /** Entries written at once. */
-const PIECE_ENTRIES = 2048
+const PIECE_ENTRIES = 4096
+const CUES_ID = Uint8Array.of(0x1c, 0x53, 0xbb, 0x6b)
+/** A CuePoint, in which only numbers are left to be filled in: all of them are of one length. */
+const CUE_POINT = new EbmlWriter()
+  .master(E.CUE_POINT, (point) => {
+    point.uint(E.CUE_TIME, 0, 6)
+    point.master(E.CUE_TRACK_POSITIONS, (position) => {
+      position.uint(E.CUE_TRACK, 0, 1)
+      position.uint(E.CUE_CLUSTER_POSITION, 0, 8)
+      position.uint(E.CUE_RELATIVE_POSITION, 0, 4)
+    })
+  })
+  .done()
+const CUE_POINT_BYTES = CUE_POINT.length
+/** Where the numbers stand in it. */
+const TIME_AT = 4
+const TRACK_AT = 14
+const CLUSTER_AT = 17
+const RELATIVE_AT = 27
+const TWO_32 = 2 ** 32
 
 /**
- * Where a player may jump to: collected while blocks are written or scanned, then written as Cues (RFC 9559 §5.1.5).
+ * Where a player may jump to: collected while blocks are written or scanned, as the Cues (RFC 9559 §5.1.5) will have it, so
+ * that however many there are, writing them is copying.
  * Every keyframe of a video track gets an entry; sound gets one every 5 s while no picture comes.
  */
 export class CueIndex {
   readonly #maxEntries: number
-  #times = new Float64Array(256)
-  #clusters = new Float64Array(256)
-  #relatives = new Float64Array(256)
-  #tracks = new Uint8Array(256)
+  #points = new Uint8Array(FIRST_ENTRIES * CUE_POINT_BYTES)
+  #view = new DataView(this.#points.buffer)
   #sorted = true
   #spacingMs = MIN_SPACING_MS
   #lastAnyMs = Number.NEGATIVE_INFINITY
@@ -51,29 +68,30 @@ export class CueIndex {
 
   #push(track: number, timeMs: number, cluster: number, relative: number): void {
     if (this.length >= this.#maxEntries) this.#thin()
-    if (this.length === this.#times.length) this.#grow()
-    const at = this.length++
-    if (at > 0 && timeMs < this.#times[at - 1]) this.#sorted = false
-    this.#times[at] = timeMs
-    this.#clusters[at] = cluster
-    this.#relatives[at] = relative
-    this.#tracks[at] = track
+    if ((this.length + 1) * CUE_POINT_BYTES > this.#points.length) this.#grow()
+    const index = this.length++
+    if (index > 0 && timeMs < this.#timeOf(index - 1)) this.#sorted = false
+    const at = index * CUE_POINT_BYTES
+    const view = this.#view
+    this.#points.set(CUE_POINT, at)
+    view.setUint16(at + TIME_AT, Math.floor(timeMs / TWO_32))
+    view.setUint32(at + TIME_AT + 2, timeMs % TWO_32)
+    view.setUint8(at + TRACK_AT, track)
+    view.setUint32(at + CLUSTER_AT, Math.floor(cluster / TWO_32))
+    view.setUint32(at + CLUSTER_AT + 4, cluster % TWO_32)
+    view.setUint32(at + RELATIVE_AT, relative)
+  }
+
+  #timeOf(index: number): number {
+    const at = index * CUE_POINT_BYTES + TIME_AT
+    return this.#view.getUint16(at) * TWO_32 + this.#view.getUint32(at + 2)
   }
 
   #grow(): void {
-    const capacity = Math.min(this.#maxEntries, this.#times.length * 2)
-    const times = new Float64Array(capacity)
-    const clusters = new Float64Array(capacity)
-    const relatives = new Float64Array(capacity)
-    const tracks = new Uint8Array(capacity)
-    times.set(this.#times)
-    clusters.set(this.#clusters)
-    relatives.set(this.#relatives)
-    tracks.set(this.#tracks)
-    this.#times = times
-    this.#clusters = clusters
-    this.#relatives = relatives
-    this.#tracks = tracks
+    const points = new Uint8Array(this.#points.length * 2)
+    points.set(this.#points)
+    this.#points = points
+    this.#view = new DataView(points.buffer)
   }
 
   /** Drops every second entry of each track, and from now on takes half as many. */
@@ -81,16 +99,14 @@ export class CueIndex {
     const keep = new Uint8Array(256).fill(1)
     let kept = 0
     for (let i = 0; i < this.length; i++) {
-      const track = this.#tracks[i]
+      const at = i * CUE_POINT_BYTES
+      const track = this.#points[at + TRACK_AT]
       keep[track] ^= 1
       if (keep[track] === 1) continue
-      this.#times[kept] = this.#times[i]
-      this.#clusters[kept] = this.#clusters[i]
-      this.#relatives[kept] = this.#relatives[i]
-      this.#tracks[kept] = track
+      this.#points.copyWithin(kept * CUE_POINT_BYTES, at, at + CUE_POINT_BYTES)
       kept++
     }
-    const [first, last] = [this.#times[0], this.#times[kept - 1]]
+    const [first, last] = [this.#timeOf(0), this.#timeOf(kept - 1)]
     this.#spacingMs = Math.max(this.#spacingMs * 2, (last - first) / kept)
     this.length = kept
   }
@@ -98,31 +114,24 @@ export class CueIndex {
   /** The Cues element in pieces; nothing when there are no entries, since empty Cues are not allowed. */
   *pieces(): Generator<Uint8Array> {
     if (this.length === 0) return
-    const order = this.#order()
-    let out = new EbmlWriter().raw(Uint8Array.of(0x1c, 0x53, 0xbb, 0x6b)).size(this.length * CUE_POINT_BYTES)
-    for (let i = 0; i < order.length; i++) {
-      this.#writePoint(out, order[i])
-      if (i % PIECE_ENTRIES === PIECE_ENTRIES - 1) {
-        yield out.view()
-        out = new EbmlWriter()
-      }
+    yield new EbmlWriter()
+      .raw(CUES_ID)
+      .size(this.length * CUE_POINT_BYTES)
+      .done()
+    const points = this.#sorted ? this.#points : this.#inOrder()
+    const endBytes = this.length * CUE_POINT_BYTES
+    const pieceBytes = PIECE_ENTRIES * CUE_POINT_BYTES
+    for (let at = 0; at < endBytes; at += pieceBytes) yield points.subarray(at, Math.min(at + pieceBytes, endBytes))
+  }
+
+  #inOrder(): Uint8Array {
+    const times = Float64Array.from({ length: this.length }, (_, i) => this.#timeOf(i))
+    const order = Uint32Array.from(times, (_, i) => i).sort((a, b) => times[a] - times[b] || a - b)
+    const points = new Uint8Array(this.length * CUE_POINT_BYTES)
+    for (const [i, from] of order.entries()) {
+      const at = from * CUE_POINT_BYTES
+      points.set(this.#points.subarray(at, at + CUE_POINT_BYTES), i * CUE_POINT_BYTES)
     }
-    if (out.length > 0) yield out.view()
-  }
-
-  #order(): Uint32Array {
-    const order = Uint32Array.from({ length: this.length }, (_, i) => i)
-    return this.#sorted ? order : order.sort((a, b) => this.#times[a] - this.#times[b] || a - b)
-  }
-
-  #writePoint(out: EbmlWriter, i: number): void {
-    out.master(E.CUE_POINT, (point) => {
-      point.uint(E.CUE_TIME, this.#times[i], 6)
-      point.master(E.CUE_TRACK_POSITIONS, (position) => {
-        position.uint(E.CUE_TRACK, this.#tracks[i], 1)
-        position.uint(E.CUE_CLUSTER_POSITION, this.#clusters[i], 8)
-        position.uint(E.CUE_RELATIVE_POSITION, this.#relatives[i], 4)
-      })
-    })
+    return points
   }
 }

@@ -129,7 +129,6 @@ export class Mp4Muxer implements Muxer {
     }
     out.sync()
     out.patch(this.#reservedAt, mediaHead(mediaEnd - this.#reservedAt))
-    out.sync()
     await out.drain()
   }
 

@@ -4,7 +4,7 @@ import type { SampleLog } from './sample-log.ts'
 import { unzigzag } from './varint-log.ts'
 
 const MAX_U32 = 0xffffffff
-/** Pieces are handed on when they have grown to about this, bytes. */
+/** A piece is not larger, bytes; heads of tracks aside. */
 const PIECE_BYTES = 128 * 1024
 
 /** How many entries each sample table of a track has. */
@@ -49,8 +49,8 @@ export function tableBytes(counts: TableCounts): number {
 }
 
 /**
- * Writes the tables behind what `out` holds already. Whenever that is enough for a piece it is handed on and `out` is
- * emptied; what remains at the end stays in `out`.
+ * Writes the tables behind what `out` holds already. What is enough for a piece is handed on, and `out` is emptied before;
+ * what remains at the end stays in `out`.
  */
 export function* tablePieces(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
   yield* durationTable(out, log, counts)
@@ -72,8 +72,11 @@ function hasOffsets({ offsets, maxReorder }: SampleLog): boolean {
 function durationTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
   const runs = log.durations.runs(log.lastDuration)
   beginTable(out, 'stts', 8, counts.durationRuns)
-  return entries(out, 8, counts.durationRuns, (count) => {
-    for (let i = 0; i < count && runs.next(); i++) out.u32(runs.count).u32(runs.value)
+  return entries(out, 8, counts.durationRuns, (to, bytes) => {
+    for (let at = 0; at < bytes && runs.next(); at += 8) {
+      to.setUint32(at, runs.count)
+      to.setUint32(at + 4, runs.value)
+    }
   })
 }
 
@@ -82,8 +85,11 @@ function offsetTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Gene
   const runs = log.offsets.runs()
   const { maxReorder } = log
   beginTable(out, 'ctts', 8, counts.offsetRuns)
-  return entries(out, 8, counts.offsetRuns, (count) => {
-    for (let i = 0; i < count && runs.next(); i++) out.u32(runs.count).u32(unzigzag(runs.value) + maxReorder)
+  return entries(out, 8, counts.offsetRuns, (to, bytes) => {
+    for (let at = 0; at < bytes && runs.next(); at += 8) {
+      to.setUint32(at, runs.count)
+      to.setUint32(at + 4, unzigzag(runs.value) + maxReorder)
+    }
   })
 }
 
@@ -93,14 +99,14 @@ function keyTable(out: ByteWriter, log: SampleLog, keys: number): Generator<Uint
   let number = 1
   let left = 0
   beginTable(out, 'stss', 4, keys)
-  return entries(out, 4, keys, (count) => {
-    for (let i = 0; i < count; i++) {
+  return entries(out, 4, keys, (to, bytes) => {
+    for (let at = 0; at < bytes; at += 4) {
       while (left === 0 && runs.next()) {
         if (runs.value === 1) left = runs.count
         else number += runs.count
       }
       left--
-      out.u32(number++)
+      to.setUint32(at, number++)
     }
   })
 }
@@ -110,10 +116,12 @@ function chunkTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Gener
   const shapes = log.chunkShapes.reader()
   let firstChunk = 1
   beginTable(out, 'stsc', 12, counts.chunkShapes)
-  return entries(out, 12, counts.chunkShapes, (count) => {
-    for (let i = 0; i < count; i++) {
+  return entries(out, 12, counts.chunkShapes, (to, bytes) => {
+    for (let at = 0; at < bytes; at += 12) {
       firstChunk += shapes.next()
-      out.u32(firstChunk).u32(shapes.next()).u32(shapes.next())
+      to.setUint32(at, firstChunk)
+      to.setUint32(at + 4, shapes.next())
+      to.setUint32(at + 8, shapes.next())
     }
   })
 }
@@ -122,11 +130,11 @@ function chunkTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Gener
 function sizeTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
   const listed = counts.uniformSize > 0 ? 0 : counts.samples
   const sizes = log.sizes.reader()
-  const at = beginFullBox(out, 'stsz', 0, 0)
+  const box = beginFullBox(out, 'stsz', 0, 0)
   out.u32(counts.uniformSize).u32(counts.samples)
-  endBox(out, at, 4 * listed)
-  return entries(out, 4, listed, (count) => {
-    for (let i = 0; i < count; i++) out.u32(sizes.next())
+  endBox(out, box, 4 * listed)
+  return entries(out, 4, listed, (to, bytes) => {
+    for (let at = 0; at < bytes; at += 4) to.setUint32(at, sizes.next())
   })
 }
 
@@ -137,11 +145,11 @@ function chunkOffsetTable(out: ByteWriter, log: SampleLog, counts: TableCounts):
   const entryBytes = wide ? 8 : 4
   let offset = 0
   beginTable(out, wide ? 'co64' : 'stco', entryBytes, chunks)
-  return entries(out, entryBytes, chunks, (count) => {
-    for (let i = 0; i < count; i++) {
+  return entries(out, entryBytes, chunks, (to, bytes) => {
+    for (let at = 0; at < bytes; at += entryBytes) {
       offset += unzigzag(steps.next())
-      if (wide) out.u64(offset)
-      else out.u32(offset)
+      if (wide) to.setBigUint64(at, BigInt(offset))
+      else to.setUint32(at, offset)
     }
   })
 }
@@ -152,19 +160,26 @@ function beginTable(out: ByteWriter, type: string, entryBytes: number, count: nu
   endBox(out, at, entryBytes * count)
 }
 
-/** Has `put` write all entries, as many at a time as there is room for in a piece. */
+/** Has `put` fill in the entries of a table, whole ones, so many bytes at a time. What makes no piece goes behind `out`. */
 function* entries(
   out: ByteWriter,
   entryBytes: number,
-  total: number,
-  put: (count: number) => void,
+  count: number,
+  put: (to: DataView, bytes: number) => void,
 ): Generator<Uint8Array> {
-  for (let left = total; left > 0; ) {
-    const count = Math.min(left, Math.max(1, Math.ceil((PIECE_BYTES - out.length) / entryBytes)))
-    put(count)
-    left -= count
-    if (out.length < PIECE_BYTES) continue
+  const pieceBytes = entryBytes * Math.min(count, Math.floor(PIECE_BYTES / entryBytes))
+  const piece = new Uint8Array(pieceBytes)
+  const view = new DataView(piece.buffer)
+  for (let left = count * entryBytes; left > 0; ) {
+    const bytes = Math.min(left, pieceBytes)
+    put(view, bytes)
+    left -= bytes
+    if (out.length + bytes <= PIECE_BYTES) {
+      out.put(piece.subarray(0, bytes))
+      continue
+    }
     yield out.view()
     out.clear()
+    yield piece.subarray(0, bytes)
   }
 }

@@ -3,6 +3,7 @@ const MAX_PAGE_BYTES = 64 * 1024
 /** The longest varint that can be: 64 bits in groups of seven. */
 const MAX_VARINT_BYTES = 10
 const TWO_31 = 2 ** 31
+const NOTHING = new Uint8Array(0)
 
 /**
  * Unsigned integers in the order they came, each in as few bytes as it needs (7 bits a byte, least significant first).
@@ -11,7 +12,7 @@ const TWO_31 = 2 ** 31
 export class VarintLog {
   readonly #pages: Uint8Array[] = []
   readonly #ends: number[] = []
-  #page = new Uint8Array(0)
+  #page: Uint8Array = NOTHING
   #used = 0
 
   /** Bytes held, unused room included. */
@@ -61,7 +62,9 @@ export class VarintLog {
 export class VarintReader {
   readonly #pages: readonly Uint8Array[]
   readonly #ends: readonly number[]
-  #index = 0
+  #index = -1
+  #page: Uint8Array = NOTHING
+  #end = 0
   #at = 0
 
   constructor(pages: readonly Uint8Array[], ends: readonly number[]) {
@@ -70,12 +73,8 @@ export class VarintReader {
   }
 
   next(): number {
-    while (this.#index < this.#pages.length && this.#at >= this.#ends[this.#index]) {
-      this.#index++
-      this.#at = 0
-    }
-    if (this.#index >= this.#pages.length) return 0
-    const page = this.#pages[this.#index]
+    if (this.#at >= this.#end && !this.#turn()) return 0
+    const page = this.#page
     let byte = page[this.#at++]
     let value = byte & 0x7f
     let shift = 7
@@ -91,6 +90,16 @@ export class VarintReader {
       scale *= 128
     }
     return value
+  }
+
+  /** False behind the last page. */
+  #turn(): boolean {
+    if (this.#index + 1 >= this.#pages.length) return false
+    this.#index++
+    this.#page = this.#pages[this.#index]
+    this.#end = this.#ends[this.#index]
+    this.#at = 0
+    return true
   }
 }
 

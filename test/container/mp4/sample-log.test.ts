@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { type RunCursor, RunLog } from '../../../src/container/mp4/run-log.ts'
 import { SampleLog } from '../../../src/container/mp4/sample-log.ts'
-import { VarintLog } from '../../../src/container/mp4/varint-log.ts'
+import { unzigzag, VarintLog, type VarintReader, zigzag } from '../../../src/container/mp4/varint-log.ts'
 
 test('integers come back as they went in, across pages', () => {
   fc.assert(
@@ -14,6 +15,42 @@ test('integers come back as they went in, across pages', () => {
     }),
     { numRuns: 50 },
   )
+})
+
+/** Every value of some runs, which must be as long as they can be. */
+function expanded(runs: RunCursor): number[] {
+  const values: number[] = []
+  for (let before: number | undefined; runs.next(); before = runs.value) {
+    expect(runs.count).toBeGreaterThan(0)
+    expect(runs.value).not.toBe(before)
+    for (let i = 0; i < runs.count; i++) values.push(runs.value)
+  }
+  return values
+}
+
+function taken(reader: VarintReader, count: number): number[] {
+  return Array.from({ length: count }, () => reader.next())
+}
+
+test('runs come back as they went in, with one more value or without', () => {
+  const few = fc.oneof(fc.nat(2), fc.nat(100_000))
+  fc.assert(
+    fc.property(fc.array(few, { maxLength: 2000 }), few, (values, last) => {
+      const log = new RunLog()
+      for (const value of values) log.push(value)
+      expect(expanded(log.runs())).toEqual(values)
+      expect(expanded(log.runs(last))).toEqual([...values, last])
+      const length = (list: readonly number[]) => list.filter((value, i) => value !== list[i - 1]).length
+      expect(log.length).toBe(length(values))
+      expect(log.lengthWith(last)).toBe(length([...values, last]))
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('zigzag goes there and back', () => {
+  expect([0, -1, 1, -2, 2].map(zigzag)).toEqual([0, 1, 2, 3, 4])
+  for (const value of [0, 1, -1, 2 ** 51, -(2 ** 51)]) expect(unzigzag(zigzag(value))).toBe(value)
 })
 
 const sample = fc.record({
@@ -31,17 +68,16 @@ test('samples come back as they went in', () => {
       (list, start) => {
         const log = new SampleLog(1000)
         let dts = start
-        const expected = list.map(({ delta, offset, key, size }, i) => {
+        for (const [i, { delta, offset, key, size }] of list.entries()) {
           if (i > 0) dts += delta
           log.add(dts, dts + offset, key, size)
-          return { dts, offset, key, size }
-        })
-        const cursor = log.samples()
-        for (const { dts: at, offset, key, size } of expected) {
-          expect(cursor.next()).toBe(true)
-          expect(cursor).toMatchObject({ dts: at, offset, key, sizeBytes: size })
         }
-        expect(cursor.next()).toBe(false)
+        expect(log.firstDts).toBe(start)
+        expect(log.lastDts).toBe(dts)
+        expect(expanded(log.durations.runs())).toEqual(list.slice(1).map(({ delta }) => delta))
+        expect(expanded(log.offsets.runs()).map(unzigzag)).toEqual(list.map(({ offset }) => offset))
+        expect(expanded(log.keys.runs())).toEqual(list.map(({ key }) => (key ? 1 : 0)))
+        expect(taken(log.sizes.reader(), list.length)).toEqual(list.map(({ size }) => size))
         expect(log.maxReorder).toBe(Math.max(0, ...list.map(({ offset }) => -offset)))
       },
     ),
@@ -53,16 +89,16 @@ test('chunks come back as they went in, whatever their order in the file', () =>
   const log = new SampleLog(1000)
   const chunks = [
     { offset: 48, count: 15, description: 1 },
-    { offset: 5_000_000_000, count: 1, description: 2 },
-    { offset: 1000, count: 400, description: 1 },
+    { offset: 5_000_000_000, count: 15, description: 1 },
+    { offset: 6_000_000_000, count: 1, description: 2 },
+    { offset: 1000, count: 400, description: 2 },
   ]
   for (const { offset, count, description } of chunks) log.chunk(offset, count, description)
-  const cursor = log.chunks()
-  for (const chunk of chunks) {
-    expect(cursor.next()).toBe(true)
-    expect(cursor).toMatchObject(chunk)
-  }
-  expect(cursor.next()).toBe(false)
+  let offset = 0
+  const offsets = taken(log.chunkSteps.reader(), log.chunkCount).map((step) => (offset += unzigzag(step)))
+  expect(offsets).toEqual(chunks.map((chunk) => chunk.offset))
+  expect(log.chunkShapeCount).toBe(3)
+  expect(taken(log.chunkShapes.reader(), 9)).toEqual([0, 15, 1, 2, 1, 2, 1, 400, 2])
 })
 
 test('half a day of video and sound takes some ten megabytes', () => {
@@ -95,8 +131,6 @@ test('a dts that runs backwards is taken as the one before it; the pts stays', (
   const log = new SampleLog(1000)
   log.add(100, 100, true, 1)
   log.add(60, 160, true, 1)
-  const cursor = log.samples()
-  cursor.next()
-  cursor.next()
-  expect(cursor).toMatchObject({ dts: 100, offset: 60 })
+  expect(expanded(log.durations.runs())).toEqual([0])
+  expect(expanded(log.offsets.runs()).map(unzigzag)).toEqual([0, 60])
 })
