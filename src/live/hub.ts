@@ -66,21 +66,30 @@ export class Hub {
   }
 
   /**
-   * Begins a stream.
-   * @throws NameBusyError when the name is taken and takeover is off
+   * Says early what `publish` would say, for whoever has work to do before it.
+   * @throws NameBusyError
+   * @throws LimitError
+   */
+  demandFree(address: StreamAddress): void {
+    const busy = this.find(address)
+    if (busy === undefined) this.#demandRoom()
+    else if (!this.#givesWay(busy)) throw new NameBusyError(address)
+  }
+
+  /**
+   * Begins a stream. One that has the name already ends when takeover is on, or when it has not been heard for a while.
+   * @throws NameBusyError when it does not give way
    * @throws LimitError when this process has all the streams it may have
    */
   publish(address: StreamAddress, publisher: PublisherInfo): LiveStream {
     const key = keyOf(address)
     const busy = this.#streams.get(key)
     if (busy !== undefined) {
-      if (!this.#options.takeover) throw new NameBusyError(address)
+      if (!this.#givesWay(busy)) throw new NameBusyError(address)
       busy.end('replaced')
       busy.publisher.disconnect?.('replaced')
     }
-    if (this.#streams.size >= this.#options.maxStreams) {
-      throw new LimitError('streams published at a time', { limit: this.#options.maxStreams })
-    }
+    this.#demandRoom()
     const stream = new LiveStream(address, publisher, this.#gopBudget, this.#logger, {
       tracked: (of, track) => this.#tell((listener) => listener.tracked?.(of, track)),
       ended: (ended, reason) => {
@@ -102,6 +111,15 @@ export class Hub {
   /** Ends every stream; their connections are closed by whoever owns the listeners. */
   close(): void {
     for (const stream of this.#streams.values()) stream.end('shutdown')
+  }
+
+  #givesWay({ publisher }: LiveStream): boolean {
+    return this.#options.takeover || publisher.yields?.() === true
+  }
+
+  #demandRoom(): void {
+    const { maxStreams } = this.#options
+    if (this.#streams.size >= maxStreams) throw new LimitError('streams published at a time', { limit: maxStreams })
   }
 
   #tell(call: (listener: HubListener) => void): void {

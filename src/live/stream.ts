@@ -1,5 +1,6 @@
 import type { Frame } from '../media/frame.ts'
 import type { Logger } from '../media/ports.ts'
+import type { SourceReport } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
 import type { GopBudget } from './gop-budget.ts'
 import { GopCache } from './gop-cache.ts'
@@ -15,11 +16,19 @@ export interface StreamAddress {
 /** What a publisher hands over with its stream. */
 export interface PublisherInfo {
   /** The protocol it came by. */
-  readonly source: 'rtmp' | 'rtmps' | 'embedded' | 'pull'
+  readonly source: 'rtmp' | 'rtmps' | 'embedded' | 'pull' | 'whip' | 'upload'
   /** For people and logs: the peer's address. */
   readonly peer?: string
+  /** Of the session in the media engine that whoever watches over the same engine asks for. */
+  readonly session?: string
   /** Ends the connection behind the stream; called when the stream is replaced or kicked. */
   disconnect?(reason: EndReason): void
+  /** What the source knows of itself, now; a snapshot. */
+  report?(): SourceReport
+  /** Asks the encoder for a keyframe, of all video or of one track. Rate-limited by whoever does it. */
+  requestKeyframe?(trackId?: number): void
+  /** It has not been heard for a while: a newcomer of the same name may have its place, takeover or not. */
+  yields?(): boolean
 }
 
 /** What a subscriber can ask of the stream that it follows. */
@@ -126,6 +135,11 @@ export class LiveStream {
     }
   }
 
+  /** Asks the publisher for a keyframe, of all video or of one track. Nothing happens where it cannot be asked. */
+  requestKeyframe(trackId?: number): void {
+    if (this.#ended === undefined) this.publisher.requestKeyframe?.(trackId)
+  }
+
   /** The end of a batch, such as everything that one read of the socket gave. */
   flush(): void {
     this.stats.mark()
@@ -143,7 +157,8 @@ export class LiveStream {
   }
 
   /**
-   * Joins now: all tracks, then, with `fromKeyframe`, the GOP kept so far, then whatever comes.
+   * Joins now: all tracks, then, with `fromKeyframe`, the GOP kept so far, then whatever comes. Where none is kept, the
+   * publisher is asked for a keyframe.
    * On a stream that has ended the subscriber gets its `end` at once.
    */
   subscribe(subscriber: Subscriber, options: { fromKeyframe: boolean }): Subscription {
@@ -162,6 +177,7 @@ export class LiveStream {
       subscriber.flush()
     }
     if (!member.closed) this.#setMembers([...this.#members, member])
+    if (options.fromKeyframe && this.#gop.bytes === 0) this.requestKeyframe()
     return member
   }
 

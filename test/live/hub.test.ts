@@ -59,6 +59,25 @@ describe('Hub', () => {
     expect(hub.find(address)).toBe(second)
   })
 
+  it('gives the name of a publisher that has not been heard for a while to a newcomer, and says so beforehand', () => {
+    const hub = hubWith(false, 2)
+    const gone: EndReason[] = []
+    const heard = { yields: false }
+    const first = hub.publish(address, {
+      source: 'whip',
+      yields: () => heard.yields,
+      disconnect: (reason) => gone.push(reason),
+    })
+    expect(() => hub.demandFree(address)).toThrow(NameBusyError)
+    expect(() => hub.publish(address, { source: 'whip' })).toThrow(NameBusyError)
+    heard.yields = true
+    hub.demandFree(address)
+    const second = hub.publish(address, { source: 'whip' })
+    expect([first.ended, gone, hub.find(address)]).toEqual(['replaced', ['replaced'], second])
+    hub.publish({ room: 'a', participant: 'b' }, { source: 'whip' })
+    expect(() => hub.demandFree({ room: 'a', participant: 'c' })).toThrow(LimitError)
+  })
+
   it('has a bound', () => {
     const hub = hubWith(false, 1)
     hub.publish(address, { source: 'embedded' })
@@ -73,6 +92,23 @@ describe('Hub', () => {
 })
 
 describe('LiveStream', () => {
+  it('asks the publisher for a keyframe when somebody joins and no GOP is kept, not otherwise', () => {
+    const asked: (number | undefined)[] = []
+    const stream = hubWith().publish(address, { source: 'whip', requestKeyframe: (id) => void asked.push(id) })
+    stream.subscribe(new Recorded(), { fromKeyframe: false })
+    expect(asked).toEqual([])
+    stream.subscribe(new Recorded(), { fromKeyframe: true })
+    expect(asked).toEqual([undefined])
+    stream.track(videoTrack(1))
+    stream.write(heldFrame(videoTrack(1), 0, true))
+    stream.subscribe(new Recorded(), { fromKeyframe: true })
+    expect(asked).toHaveLength(1)
+    stream.requestKeyframe(1)
+    stream.end('finished')
+    stream.requestKeyframe()
+    expect(asked).toEqual([undefined, 1])
+  })
+
   it('gives a late joiner the tracks, then the GOP, then what comes; nobody twice', () => {
     const stream = hubWith().publish(address, { source: 'embedded' })
     stream.track(videoTrack(1))
