@@ -1,0 +1,176 @@
+import type { PeerConnection, Track } from 'node-datachannel'
+import type { Transport, TransportHandler, TransportState, TransportStats } from '../transport.ts'
+import { parseCandidate, writeCandidate } from './candidate.ts'
+import type { Gatherer, Gathering } from './gathering.ts'
+import { MEDIA_ID } from './remote-description.ts'
+
+/** One peer sends no more than this, packets per second: 300 Mbit/s. The library queues without a bound what it is not asked to drop. */
+const MAX_PACKETS_PER_S = 30_000
+/** How often the rate is looked at, packets. */
+const RATE_WINDOW_PACKETS = 4096
+/** The library takes so many for one peer (ICE_MAX_CANDIDATES_COUNT of libjuice is 30, with those that it finds itself). */
+const MAX_REMOTE_CANDIDATES = 20
+
+/**
+ * One peer's association in libdatachannel.
+ *
+ * What a callback of the library throws ends the process, so none does: when the handler throws, this transport closes.
+ */
+export class NdcAssociation implements Transport, Gatherer {
+  readonly #peer: PeerConnection
+  readonly #track: Track
+  readonly #handler: TransportHandler
+  readonly #gathering: Gathering
+  readonly #onClosed: () => void
+  #state: TransportState = 'connecting'
+  #candidates = 0
+  #windowAtMs = performance.now()
+  #packetsReceived = 0
+  #bytesReceived = 0
+  #packetsSent = 0
+  #bytesSent = 0
+
+  /** @param onClosed the library may be let go of */
+  constructor(
+    peer: PeerConnection,
+    track: Track,
+    handler: TransportHandler,
+    gathering: Gathering,
+    onClosed: () => void,
+  ) {
+    this.#peer = peer
+    this.#track = track
+    this.#handler = handler
+    this.#gathering = gathering
+    this.#onClosed = onClosed
+    track.onMessage((packet) => this.#received(packet))
+    track.onError(() => {})
+    track.onClosed(() => {}) // without, the library keeps the track
+  }
+
+  get state(): TransportState {
+    return this.#state
+  }
+
+  get stats(): TransportStats {
+    return {
+      packetsReceived: this.#packetsReceived,
+      bytesReceived: this.#bytesReceived,
+      packetsSent: this.#packetsSent,
+      bytesSent: this.#bytesSent,
+      rttMs: undefined, // the library does not tell that of its STUN checks; RTCP has it
+      remote: this.#remote(),
+    }
+  }
+
+  send(packet: Uint8Array): boolean {
+    if (this.#state !== 'connected' && this.#state !== 'disconnected') return false
+    try {
+      const buffer = Buffer.isBuffer(packet) ? packet : Buffer.from(packet.buffer, packet.byteOffset, packet.length)
+      if (!this.#track.sendMessageBinary(buffer)) return false
+    } catch {
+      return false // between the connection and the track that goes over it
+    }
+    this.#packetsSent++
+    this.#bytesSent += packet.length
+    return true
+  }
+
+  addCandidate(line: string): void {
+    if (this.#state === 'closed' || this.#candidates >= MAX_REMOTE_CANDIDATES) return
+    const candidate = parseCandidate(line)
+    if (candidate === undefined) return
+    this.#candidates++
+    try {
+      this.#peer.addRemoteCandidate(writeCandidate(candidate), MEDIA_ID)
+    } catch {
+      // of a kind that the library does not take; there are others
+    }
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    // never from within a callback of the library
+    setImmediate(() => {
+      ignoringErrors(() => this.#track.close())
+      ignoringErrors(() => this.#peer.close())
+    })
+    try {
+      this.#handler.onState('closed')
+    } catch {
+      // it is closed already
+    }
+  }
+
+  /** For the owner: the library says so. */
+  stateChanged(state: string): void {
+    if (state === 'failed' || state === 'closed') this.close()
+    else if ((state === 'connected' || state === 'disconnected') && this.#state !== 'closed') {
+      if (state === this.#state) return
+      this.#state = state
+      this.#guard(() => this.#handler.onState(state))
+    }
+    if (state === 'closed') this.#onClosed()
+  }
+
+  gathered(): void {
+    if (this.#state === 'closed') return
+    try {
+      this.#handler.onBatch?.()
+    } catch {
+      this.close()
+    }
+  }
+
+  #received(packet: Buffer): void {
+    if (this.#state === 'closed') return
+    this.#packetsReceived++
+    this.#bytesReceived += packet.length
+    if (this.#packetsReceived % RATE_WINDOW_PACKETS === 0 && this.#isFlood()) {
+      this.close()
+      return
+    }
+    this.#gathering.add(this)
+    try {
+      this.#handler.onPacket(packet)
+    } catch {
+      this.close()
+    }
+  }
+
+  #isFlood(): boolean {
+    const nowMs = performance.now()
+    const elapsedMs = nowMs - this.#windowAtMs
+    this.#windowAtMs = nowMs
+    return RATE_WINDOW_PACKETS * 1000 > elapsedMs * MAX_PACKETS_PER_S
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call()
+    } catch {
+      this.close()
+    }
+  }
+
+  #remote(): string | undefined {
+    if (this.#state !== 'connected' && this.#state !== 'disconnected') return undefined
+    try {
+      const remote = this.#peer.getSelectedCandidatePair()?.remote
+      if (remote === undefined) return undefined
+      const address = remote.address.includes(':') ? `[${remote.address}]` : remote.address
+      return `${remote.transportType.toLowerCase()} ${address}:${remote.port} (${remote.type})`
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function ignoringErrors(call: () => void): void {
+  try {
+    call()
+  } catch {
+    // closing what is closed
+  }
+}

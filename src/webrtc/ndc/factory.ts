@@ -1,0 +1,154 @@
+import { isIP } from 'node:net'
+import type { PeerConnection, RtcConfig, Track } from 'node-datachannel'
+import { UnsupportedError } from '../../media/errors.ts'
+import type {
+  LocalTransport,
+  RemoteTransport,
+  TransportFactory,
+  TransportHandler,
+  TransportOptions,
+} from '../transport.ts'
+import { TransportError } from '../transport-error.ts'
+import { NdcAssociation } from './association.ts'
+import { Gathering } from './gathering.ts'
+import { parseIceServer } from './ice-server.ts'
+import { readAnswer } from './local-description.ts'
+import { MEDIA_ID, writeOffer } from './remote-description.ts'
+
+type Library = typeof import('node-datachannel')
+
+/** How long STUN and TURN servers are waited for; what is known then is what the peer is told, ms. */
+const GATHERING_DEADLINE_MS = 2000
+/** The library says when it has closed; whoever it forgets is let go of after this, ms. */
+const CLOSING_DEADLINE_MS = 5000
+
+/**
+ * Transports by libdatachannel, as the one who answers. It knows each peer as a single media line, and gives all its packets in
+ * the clear; everything else about sessions is not its business.
+ *
+ * Natively implemented: it may end the process. It cannot run in worker threads.
+ */
+export class NdcTransportFactory implements TransportFactory {
+  readonly #options: TransportOptions
+  readonly #config: RtcConfig
+  readonly #gathering: Gathering
+  readonly #associations = new Set<NdcAssociation>()
+  /** Held until the library has closed them: it calls back into what would be collected. */
+  readonly #held = new Set<unknown>()
+  #library: Promise<Library> | undefined
+  #closed = false
+  #onIdle: () => void = () => {}
+
+  /**
+   * @param napMs see `Gathering`; 0 in a process that does other things as well
+   * @throws UnsupportedError for an ICE server or a public address that is none
+   */
+  constructor(options: TransportOptions, napMs = 0) {
+    for (const address of options.publicAddresses) {
+      if (isIP(address) === 0 || address.includes('%'))
+        throw new UnsupportedError(`public address ${address}: give an IPv4 or IPv6 address`)
+    }
+    this.#options = options
+    this.#gathering = new Gathering(napMs)
+    const onePort = { enableIceUdpMux: true, portRangeBegin: options.udpPort, portRangeEnd: options.udpPort }
+    this.#config = {
+      iceServers: options.iceServers.map(parseIceServer),
+      ...(options.bindAddress === undefined ? {} : { bindAddress: options.bindAddress }),
+      ...(options.udpPort === 0 ? {} : onePort),
+    }
+  }
+
+  async accept(remote: RemoteTransport, handler: TransportHandler): Promise<LocalTransport> {
+    const offer = writeOffer(remote)
+    const library = await (this.#library ??= load())
+    if (this.#closed) throw new TransportError('WebRTC: closed meanwhile')
+    const { association, peer, complete } = this.#associate(library, handler)
+    try {
+      peer.setRemoteDescription(offer, 'offer')
+      for (const candidate of remote.candidates) association.addCandidate(candidate)
+      await complete
+      if (association.state === 'closed')
+        throw new TransportError('WebRTC: the transport closed before it was described')
+      const description = peer.localDescription()
+      if (description === null) throw new TransportError('WebRTC: the network library gave no answer')
+      return { ...readAnswer(description.sdp, this.#options.publicAddresses), transport: association }
+    } catch (error) {
+      association.close()
+      throw error instanceof TransportError
+        ? error
+        : new TransportError(`WebRTC: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const association of this.#associations) association.close()
+    if (this.#associations.size === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onIdle = resolve
+    const deadline = setTimeout(resolve, CLOSING_DEADLINE_MS)
+    await promise
+    clearTimeout(deadline)
+  }
+
+  #associate(library: Library, handler: TransportHandler) {
+    const peer = this.#peer(library)
+    const track = peer.addTrack(mediaLine(library))
+    const association: NdcAssociation = new NdcAssociation(peer, track, handler, this.#gathering, () => release())
+    const release = this.#hold(association, peer, track)
+    const { promise: complete, resolve } = Promise.withResolvers<void>()
+    const deadline = setTimeout(resolve, GATHERING_DEADLINE_MS)
+    peer.onGatheringStateChange((state) => {
+      if (state === 'complete') settle()
+    })
+    peer.onStateChange((state) => {
+      if (state === 'failed' || state === 'closed') settle()
+      association.stateChanged(state)
+    })
+    const settle = () => {
+      clearTimeout(deadline)
+      resolve()
+    }
+    return { association, peer, complete }
+  }
+
+  #peer(library: Library): PeerConnection {
+    try {
+      return new library.PeerConnection('tapedeck', this.#config)
+    } catch (error) {
+      throw new TransportError(`WebRTC: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  /** Returns what lets go. */
+  #hold(association: NdcAssociation, peer: PeerConnection, track: Track): () => void {
+    const held = [peer, track]
+    this.#held.add(held)
+    this.#associations.add(association)
+    return () => {
+      this.#associations.delete(association)
+      if (this.#associations.size === 0) this.#onIdle()
+      setTimeout(() => this.#held.delete(held), CLOSING_DEADLINE_MS).unref()
+    }
+  }
+}
+
+function mediaLine(library: Library) {
+  const media = new library.Video(MEDIA_ID, 'SendRecv')
+  media.addVP8Codec(96)
+  return media
+}
+
+async function load(): Promise<Library> {
+  try {
+    const library = await import('node-datachannel')
+    library.preload()
+    return library
+  } catch (error) {
+    throw new TransportError(`WebRTC: node-datachannel cannot be loaded: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
