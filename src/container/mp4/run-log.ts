@@ -1,91 +1,69 @@
-import { VarintLog, type VarintReader } from './varint-log.ts'
+import { NumberColumn, type NumberReader } from './number-column.ts'
 
-/** So many things in a row with one value. */
-export interface Run {
-  readonly value: number
-  readonly count: number
-}
-
-/** Unsigned integers in the order they came, equal ones in a row taken together: as the sample tables of a movie have them. */
+/** Integers of 32 bits in the order they came, equal ones in a row taken together: as the tables of a movie have them. */
 export class RunLog {
-  readonly #log = new VarintLog()
-  #closed = 0
-  #value = 0
+  /** Of each run that has ended: how long it is, and its value. */
+  readonly #ended = new NumberColumn()
   #count = 0
+  /** Of the last run; 0 when there is none. */
+  value = 0
 
   /** Bytes held, unused room included. */
   get heldBytes(): number {
-    return this.#log.heldBytes
+    return this.#ended.heldBytes
   }
   /** How many runs there are. */
   get length(): number {
-    return this.#count === 0 ? 0 : this.#closed + 1
+    return this.#ended.length / 2 + (this.#count === 0 ? 0 : 1)
   }
 
-  /** `value` is an integer from 0 to 2^52. */
   push(value: number): void {
-    if (value === this.#value) {
+    if (value === this.value) {
       this.#count++
       return
     }
-    if (this.#count > 0) this.#close()
-    this.#value = value
+    if (this.#count > 0) {
+      this.#ended.push(this.#count)
+      this.#ended.push(this.value)
+    }
+    this.value = value
     this.#count = 1
-  }
-
-  /** Goes through all runs. With `last`, as if that had been pushed at the end. */
-  runs(last?: number): RunCursor {
-    return new RunCursor(this.#log.reader(), this.#closed, this.#openRuns(last))
   }
 
   /** How many runs there would be if `last` had been pushed at the end. */
   lengthWith(last: number): number {
-    return this.#closed + this.#openRuns(last).length
+    return this.length + (this.#count > 0 && this.value === last ? 0 : 1)
   }
 
-  /** A lone value takes as many bytes as twice of it, a run those of its length in addition. */
-  #close(): void {
-    this.#closed++
-    this.#log.push(this.#value * 2 + (this.#count > 1 ? 1 : 0))
-    if (this.#count > 1) this.#log.push(this.#count)
-  }
-
-  #openRuns(last: number | undefined): Run[] {
-    const open = { value: this.#value, count: this.#count }
-    if (last === undefined) return open.count === 0 ? [] : [open]
-    if (open.count === 0) return [{ value: last, count: 1 }]
-    return open.value === last ? [{ value: last, count: open.count + 1 }] : [open, { value: last, count: 1 }]
+  /** With `last`, as if that had been pushed at the end. */
+  reader(last?: number): RunReader {
+    const open = this.#count === 0 ? [] : [this.#count, this.value]
+    if (last !== undefined) {
+      if (this.#count > 0 && this.value === last) open[0]++
+      else open.push(1, last)
+    }
+    return new RunReader(this.#ended.reader(), this.#ended.length, open)
   }
 }
 
-/** Goes through runs: after each `next` that is true, the fields are those of the run it came to. */
-export class RunCursor {
-  readonly #log: VarintReader
-  readonly #open: readonly Run[]
-  readonly #closed: number
-  #at = 0
-  value = 0
-  count = 0
+/** Goes through the runs of a log once. */
+export class RunReader {
+  readonly #ended: NumberReader
+  #endedLeft: number
+  readonly #open: number[]
 
-  constructor(log: VarintReader, closed: number, open: readonly Run[]) {
-    this.#log = log
-    this.#closed = closed
+  /** `endedLength` numbers are in `ended`, and behind them come those of `open`. */
+  constructor(ended: NumberReader, endedLength: number, open: number[]) {
+    this.#ended = ended
+    this.#endedLeft = endedLength
     this.#open = open
   }
 
-  next(): boolean {
-    const at = this.#at++
-    if (at < this.#closed) {
-      const head = this.#log.next()
-      const isLong = head % 2
-      this.value = (head - isLong) / 2
-      this.count = isLong === 1 ? this.#log.next() : 1
-      return true
-    }
-    const run = this.#open[at - this.#closed]
-    if (run === undefined) return false
-    this.value = run.value
-    this.count = run.count
-    return true
+  /** Length and value of each of the next runs, as many as `to` has room for, which must be there. */
+  fill(to: Uint32Array): void {
+    const count = Math.min(this.#endedLeft, to.length)
+    this.#ended.fill(to.subarray(0, count))
+    this.#endedLeft -= count
+    if (count < to.length) to.set(this.#open.splice(0, to.length - count), count)
   }
 }

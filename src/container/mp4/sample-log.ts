@@ -1,3 +1,4 @@
+import { NumberColumn } from './number-column.ts'
 import { RunLog } from './run-log.ts'
 import { VarintLog, zigzag } from './varint-log.ts'
 
@@ -7,7 +8,7 @@ const LONE_SAMPLES_PER_SECOND = 25
 /**
  * All samples of one track: size, times, key or not, and where they lie, each fact by itself and in the runs that the
  * sample tables are made of, so that writing those is hardly more than copying. Some four bytes a sample, so that the
- * index of a recording of half a day is held in some ten megabytes.
+ * index of a recording of half a day is held in some twelve megabytes.
  */
 export class SampleLog {
   readonly #timescale: number
@@ -17,10 +18,10 @@ export class SampleLog {
   #lastRunAt = 0
   #usualDelta = 0
   /** Bytes of each sample. */
-  readonly sizes = new VarintLog()
+  readonly sizes = new NumberColumn()
   /** Ticks from each sample to the next. The last one has none yet: see `lastDuration`. */
   readonly durations = new RunLog()
-  /** pts - dts of each sample, ticks, in zigzag. */
+  /** pts - dts of each sample, ticks. */
   readonly offsets = new RunLog()
   /** Of each sample: 1 where it is a key, else 0. */
   readonly keys = new RunLog()
@@ -73,7 +74,7 @@ export class SampleLog {
     const delta = decodedAt - this.lastDts
     const offset = pts - decodedAt
     if (this.sampleCount > 0) this.durations.push(delta)
-    this.offsets.push(zigzag(offset))
+    this.offsets.push(offset)
     this.keys.push(key ? 1 : 0)
     this.sizes.push(sizeBytes)
     this.lastDelta = delta

@@ -1,8 +1,11 @@
+import { endianness } from 'node:os'
 import type { ByteWriter } from '../../media/bytes.ts'
 import { beginFullBox, endBox } from './box-writer.ts'
 import type { SampleLog } from './sample-log.ts'
-import { unzigzag } from './varint-log.ts'
+import { ChunkOffsetEntries, ChunkShapeEntries, KeyEntries, OffsetEntries, type TableEntries } from './table-entries.ts'
 
+/** Of this machine; fields in files are the other way round. */
+const IS_LITTLE_ENDIAN = endianness() === 'LE'
 const MAX_U32 = 0xffffffff
 /** A piece is not larger, bytes; heads of tracks aside. */
 const PIECE_BYTES = 128 * 1024
@@ -63,95 +66,47 @@ export function* tablePieces(out: ByteWriter, log: SampleLog, counts: TableCount
 
 /** Some sample is shown at another time than it is decoded, once no offset is negative. */
 function hasOffsets({ offsets, maxReorder }: SampleLog): boolean {
-  if (offsets.length > 1) return true
-  const only = offsets.runs()
-  return only.next() && unzigzag(only.value) + maxReorder !== 0
+  return offsets.length > 1 || offsets.value + maxReorder !== 0
 }
 
 /** `stts`, ISO 14496-12 §8.6.1.2. */
 function durationTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
-  const runs = log.durations.runs(log.lastDuration)
   beginTable(out, 'stts', 8, counts.durationRuns)
-  return entries(out, 8, counts.durationRuns, (to, bytes) => {
-    for (let at = 0; at < bytes && runs.next(); at += 8) {
-      to.setUint32(at, runs.count)
-      to.setUint32(at + 4, runs.value)
-    }
-  })
+  return entries(out, 8, counts.durationRuns, log.durations.reader(log.lastDuration))
 }
 
 /** `ctts`, §8.6.1.3: version 0, since no offset is negative. */
 function offsetTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
-  const runs = log.offsets.runs()
-  const { maxReorder } = log
   beginTable(out, 'ctts', 8, counts.offsetRuns)
-  return entries(out, 8, counts.offsetRuns, (to, bytes) => {
-    for (let at = 0; at < bytes && runs.next(); at += 8) {
-      to.setUint32(at, runs.count)
-      to.setUint32(at + 4, unzigzag(runs.value) + maxReorder)
-    }
-  })
+  return entries(out, 8, counts.offsetRuns, new OffsetEntries(log.offsets.reader(), log.maxReorder))
 }
 
 /** `stss`, §8.6.2. */
 function keyTable(out: ByteWriter, log: SampleLog, keys: number): Generator<Uint8Array> {
-  const runs = log.keys.runs()
-  let number = 1
-  let left = 0
   beginTable(out, 'stss', 4, keys)
-  return entries(out, 4, keys, (to, bytes) => {
-    for (let at = 0; at < bytes; at += 4) {
-      while (left === 0 && runs.next()) {
-        if (runs.value === 1) left = runs.count
-        else number += runs.count
-      }
-      left--
-      to.setUint32(at, number++)
-    }
-  })
+  return entries(out, 4, keys, new KeyEntries(log.keys.reader(), log.keys.length))
 }
 
 /** `stsc`, §8.7.4. */
 function chunkTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
-  const shapes = log.chunkShapes.reader()
-  let firstChunk = 1
   beginTable(out, 'stsc', 12, counts.chunkShapes)
-  return entries(out, 12, counts.chunkShapes, (to, bytes) => {
-    for (let at = 0; at < bytes; at += 12) {
-      firstChunk += shapes.next()
-      to.setUint32(at, firstChunk)
-      to.setUint32(at + 4, shapes.next())
-      to.setUint32(at + 8, shapes.next())
-    }
-  })
+  return entries(out, 12, counts.chunkShapes, new ChunkShapeEntries(log.chunkShapes.reader()))
 }
 
 /** `stsz`, §8.7.3.2. */
 function sizeTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
   const listed = counts.uniformSize > 0 ? 0 : counts.samples
-  const sizes = log.sizes.reader()
-  const box = beginFullBox(out, 'stsz', 0, 0)
+  const at = beginFullBox(out, 'stsz', 0, 0)
   out.u32(counts.uniformSize).u32(counts.samples)
-  endBox(out, box, 4 * listed)
-  return entries(out, 4, listed, (to, bytes) => {
-    for (let at = 0; at < bytes; at += 4) to.setUint32(at, sizes.next())
-  })
+  endBox(out, at, 4 * listed)
+  return entries(out, 4, listed, log.sizes.reader())
 }
 
 /** `stco` or `co64`, §8.7.5. */
-function chunkOffsetTable(out: ByteWriter, log: SampleLog, counts: TableCounts): Generator<Uint8Array> {
-  const { chunks, wide } = counts
-  const steps = log.chunkSteps.reader()
+function chunkOffsetTable(out: ByteWriter, log: SampleLog, { chunks, wide }: TableCounts): Generator<Uint8Array> {
   const entryBytes = wide ? 8 : 4
-  let offset = 0
   beginTable(out, wide ? 'co64' : 'stco', entryBytes, chunks)
-  return entries(out, entryBytes, chunks, (to, bytes) => {
-    for (let at = 0; at < bytes; at += entryBytes) {
-      offset += unzigzag(steps.next())
-      if (wide) to.setBigUint64(at, BigInt(offset))
-      else to.setUint32(at, offset)
-    }
-  })
+  return entries(out, entryBytes, chunks, new ChunkOffsetEntries(log.chunkSteps.reader(), wide))
 }
 
 function beginTable(out: ByteWriter, type: string, entryBytes: number, count: number): void {
@@ -160,26 +115,22 @@ function beginTable(out: ByteWriter, type: string, entryBytes: number, count: nu
   endBox(out, at, entryBytes * count)
 }
 
-/** Has `put` fill in the entries of a table, whole ones, so many bytes at a time. What makes no piece goes behind `out`. */
-function* entries(
-  out: ByteWriter,
-  entryBytes: number,
-  count: number,
-  put: (to: DataView, bytes: number) => void,
-): Generator<Uint8Array> {
+/** Writes `count` entries, some at a time. What makes no piece goes behind `out`. */
+function* entries(out: ByteWriter, entryBytes: number, count: number, table: TableEntries): Generator<Uint8Array> {
   const pieceBytes = entryBytes * Math.min(count, Math.floor(PIECE_BYTES / entryBytes))
-  const piece = new Uint8Array(pieceBytes)
-  const view = new DataView(piece.buffer)
+  const fields = new Uint32Array(pieceBytes / 4)
   for (let left = count * entryBytes; left > 0; ) {
     const bytes = Math.min(left, pieceBytes)
-    put(view, bytes)
+    table.fill(fields.subarray(0, bytes / 4))
+    const piece = Buffer.from(fields.buffer, 0, bytes)
+    if (IS_LITTLE_ENDIAN) piece.swap32()
     left -= bytes
     if (out.length + bytes <= PIECE_BYTES) {
-      out.put(piece.subarray(0, bytes))
+      out.put(piece)
       continue
     }
     yield out.view()
     out.clear()
-    yield piece.subarray(0, bytes)
+    yield piece
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type RunCursor, RunLog } from '../../../src/container/mp4/run-log.ts'
+import { NumberColumn } from '../../../src/container/mp4/number-column.ts'
+import { RunLog } from '../../../src/container/mp4/run-log.ts'
 import { SampleLog } from '../../../src/container/mp4/sample-log.ts'
 import { unzigzag, VarintLog, type VarintReader, zigzag } from '../../../src/container/mp4/varint-log.ts'
 
@@ -17,29 +18,76 @@ test('integers come back as they went in, across pages', () => {
   )
 })
 
-/** Every value of some runs, which must be as long as they can be. */
-function expanded(runs: RunCursor): number[] {
+/** All values of some runs, which must be as long as they can be; with one more at the end, or without. Read `step` runs at a time. */
+function expanded(log: RunLog, last?: number, step = 1000): number[] {
+  const runs = log.reader(last)
   const values: number[] = []
-  for (let before: number | undefined; runs.next(); before = runs.value) {
-    expect(runs.count).toBeGreaterThan(0)
-    expect(runs.value).not.toBe(before)
-    for (let i = 0; i < runs.count; i++) values.push(runs.value)
+  let before: number | undefined
+  for (let left = last === undefined ? log.length : log.lengthWith(last); left > 0; left -= step) {
+    const some = new Uint32Array(2 * Math.min(left, step))
+    runs.fill(some)
+    for (let i = 0; i < some.length; i += 2) {
+      expect(some[i]).toBeGreaterThan(0)
+      const value = some[i + 1] | 0
+      expect(value).not.toBe(before)
+      before = value
+      for (let k = 0; k < some[i]; k++) values.push(value)
+    }
   }
   return values
 }
+
+function columnOf(values: readonly number[]): NumberColumn {
+  const column = new NumberColumn()
+  for (const value of values) column.push(value)
+  return column
+}
+
+function numbersIn(column: NumberColumn, step = 1000): number[] {
+  const reader = column.reader()
+  const numbers: number[] = []
+  for (let left = column.length; left > 0; left -= step) {
+    const some = new Uint32Array(Math.min(left, step))
+    reader.fill(some)
+    numbers.push(...some)
+  }
+  return numbers
+}
+
+test('numbers come back as they went in, however wide, in parts of any size', () => {
+  const bits = fc.constantFrom(4, 8, 9, 16, 17, 32)
+  const stretch = fc.tuple(bits, fc.nat(1500), fc.nat()).map(([most, count, seed]) => {
+    return Array.from({ length: count }, (_, i) => ((seed + i) * 2654435761) % 2 ** ((i + seed) % 40 === 0 ? 32 : most))
+  })
+  fc.assert(
+    fc.property(fc.array(stretch, { maxLength: 8 }), fc.integer({ min: 1, max: 5000 }), (stretches, step) => {
+      const values = stretches.flat().map((value) => Math.floor(value))
+      expect(numbersIn(columnOf(values), step)).toEqual(values)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('a number takes as many bytes as most of those before needed', () => {
+  const bytesEach = (value: number) => columnOf(Array.from({ length: 200_000 }, () => value)).heldBytes / 200_000
+  expect(bytesEach(200)).toBeLessThan(1.3)
+  expect(bytesEach(60_000)).toBeLessThan(2.4)
+  expect(bytesEach(70_000)).toBeLessThan(4.6)
+  expect(bytesEach(-1)).toBeLessThan(4.6)
+})
 
 function taken(reader: VarintReader, count: number): number[] {
   return Array.from({ length: count }, () => reader.next())
 }
 
 test('runs come back as they went in, with one more value or without', () => {
-  const few = fc.oneof(fc.nat(2), fc.nat(100_000))
+  const few = fc.oneof(fc.nat(2), fc.integer({ min: -100_000, max: 100_000 }))
   fc.assert(
     fc.property(fc.array(few, { maxLength: 2000 }), few, (values, last) => {
       const log = new RunLog()
       for (const value of values) log.push(value)
-      expect(expanded(log.runs())).toEqual(values)
-      expect(expanded(log.runs(last))).toEqual([...values, last])
+      expect(expanded(log)).toEqual(values)
+      expect(expanded(log, last, 3)).toEqual([...values, last])
       const length = (list: readonly number[]) => list.filter((value, i) => value !== list[i - 1]).length
       expect(log.length).toBe(length(values))
       expect(log.lengthWith(last)).toBe(length([...values, last]))
@@ -74,10 +122,10 @@ test('samples come back as they went in', () => {
         }
         expect(log.firstDts).toBe(start)
         expect(log.lastDts).toBe(dts)
-        expect(expanded(log.durations.runs())).toEqual(list.slice(1).map(({ delta }) => delta))
-        expect(expanded(log.offsets.runs()).map(unzigzag)).toEqual(list.map(({ offset }) => offset))
-        expect(expanded(log.keys.runs())).toEqual(list.map(({ key }) => (key ? 1 : 0)))
-        expect(taken(log.sizes.reader(), list.length)).toEqual(list.map(({ size }) => size))
+        expect(expanded(log.durations)).toEqual(list.slice(1).map(({ delta }) => delta))
+        expect(expanded(log.offsets)).toEqual(list.map(({ offset }) => offset))
+        expect(expanded(log.keys)).toEqual(list.map(({ key }) => (key ? 1 : 0)))
+        expect(numbersIn(log.sizes)).toEqual(list.map(({ size }) => size))
         expect(log.maxReorder).toBe(Math.max(0, ...list.map(({ offset }) => -offset)))
       },
     ),
@@ -131,6 +179,6 @@ test('a dts that runs backwards is taken as the one before it; the pts stays', (
   const log = new SampleLog(1000)
   log.add(100, 100, true, 1)
   log.add(60, 160, true, 1)
-  expect(expanded(log.durations.runs())).toEqual([0])
-  expect(expanded(log.offsets.runs()).map(unzigzag)).toEqual([0, 60])
+  expect(expanded(log.durations)).toEqual([0])
+  expect(expanded(log.offsets)).toEqual([0, 60])
 })
