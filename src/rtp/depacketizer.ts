@@ -1,3 +1,4 @@
+import type { AudioCodec, VideoCodec } from '../media/track.ts'
 import type { PacketSink } from './packet-sink.ts'
 
 /** Packets of one encoding, in order, to access units. Hostile payloads are counted and left out, never thrown over. */
@@ -6,4 +7,15 @@ export interface Depacketizer extends PacketSink {
   readonly malformed: number
   /** The end: a unit that is complete but for its marker is given out. */
   flush(): void
+}
+
+/** What was negotiated for the payload type (RFC 8866 §6.6, §6.15). */
+export interface RtpFormat {
+  readonly codec: VideoCodec | AudioCodec
+  readonly clockRateHz: number
+  readonly channels: number
+  /** `a=fmtp`; names are lower case. */
+  readonly parameters: ReadonlyMap<string, string>
+  /** Local identifier of the dependency descriptor (AV1 RTP §A), where it was taken. */
+  readonly dependencyDescriptorId?: number
 }

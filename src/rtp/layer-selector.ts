@@ -1,0 +1,237 @@
+import type { AccessUnit } from './access-unit.ts'
+import { HeldUnits } from './held-units.ts'
+import { LayerState } from './layer-state.ts'
+
+/** Where the units of the one track go. */
+export interface SelectedUnitSink {
+  /**
+   * `pts` rises from one layer to the next. The first unit of a layer is key and has the layer's configuration, also when that is
+   * the one the layer had before.
+   */
+  unit(layer: number, unit: AccessUnit, pts: number): void
+  /** A keyframe of this layer would let the track move to it. Called at most once a second and layer. */
+  keyframeNeeded(layer: number): void
+}
+
+/** How layers are selected. */
+export interface LayerSelectorOptions {
+  /** How long a layer may be silent and still go on, ms: longer than lost packets are waited for. Default 1200. */
+  readonly patienceMs?: number
+}
+
+const STALL_MS = 250 // one frame and one round trip for a keyframe more, and it is left within 500 ms of media
+const HOLD_MS = 500 // of a lesser layer, while a keyframe of a better one is under way
+const ASK_AGAIN_MS = 1000
+const DEFAULT_PATIENCE_MS = 1200
+
+/**
+ * Makes one track out of the simulcast layers of a picture: of each moment one unit, of the best layer that flows.
+ *
+ * Layers are ordered by the size of their pictures, then by bitrate. The track moves to another layer at a key unit that is later
+ * than all it has. A recording can wait, so units are held back where it is open which layer they are to come from:
+ *
+ * - at the beginning, and while a better layer flows whose keyframe is asked for: those of the lesser one, for half a second;
+ * - when the layer has been silent for 250 ms while another went on: a keyframe of the best other one is asked for, and its units
+ *   from there on are held. They take the place of the missing ones when the layer comes back with a keyframe, or not within
+ *   `patienceMs`; they are thrown away when it goes on where it was, because a packet had to be sent again.
+ *
+ * `nowMs` is any clock that does not run back. Units of each layer come in decoding order, with `pts` on one clock for all.
+ */
+export class LayerSelector {
+  readonly #sink: SelectedUnitSink
+  readonly #layers: readonly LayerState[]
+  readonly #patienceMs: number
+  /** Of `#substitute` where there is one, else of the current layer. */
+  readonly #held = new HeldUnits()
+  #current: number | undefined
+  #substitute: number | undefined
+  /** Since when another layer is ahead of the current one, ms. */
+  #behindMs: number | undefined
+  #startedMs = Number.POSITIVE_INFINITY
+  /** Of the last unit that was given out. */
+  #givenLayer: number | undefined
+  #latestPts = Number.NEGATIVE_INFINITY
+
+  /** `count`: layers that were negotiated, numbered from 0, in any order. */
+  constructor(count: number, sink: SelectedUnitSink, options: LayerSelectorOptions = {}) {
+    this.#sink = sink
+    this.#layers = Array.from({ length: count }, () => new LayerState())
+    this.#patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS
+  }
+
+  /** The layer that is taken now; undefined before the first. */
+  get current(): number | undefined {
+    return this.#current
+  }
+
+  /** The size of a layer's pictures; before the key unit that shows it is handed in. */
+  size(layer: number, width: number, height: number): void {
+    this.#layers[layer].pixels = width * height
+  }
+
+  /** A unit that a layer's gate let through. */
+  unit(index: number, unit: AccessUnit, pts: number, nowMs: number): void {
+    this.#layers[index].observe(unit, pts, nowMs)
+    if (this.#current === undefined) this.#begin(index, unit, pts, nowMs)
+    else if (index === this.#current) this.#goOn(unit, pts, nowMs)
+    else if (index === this.#substitute) this.#hold(index, unit, pts, nowMs)
+    else this.#consider(index, this.#current, unit, pts, nowMs)
+    this.tick(nowMs)
+  }
+
+  /** Time passes. Every 20 to 100 ms. */
+  tick(nowMs: number): void {
+    if (this.#current === undefined) return
+    const current = this.#layers[this.#current]
+    if (this.#substitute !== undefined) {
+      if (nowMs - current.seenMs > this.#patienceMs) this.#settle(this.#substitute)
+    } else if (this.#isStalled(nowMs)) {
+      const next = this.#bestOther(this.#current, nowMs)
+      if (next !== undefined) this.#ask(next, nowMs)
+    }
+    this.#release(nowMs)
+  }
+
+  /** The end: what is held goes on. */
+  finish(): void {
+    this.#giveHeld(Number.POSITIVE_INFINITY)
+  }
+
+  #begin(index: number, unit: AccessUnit, pts: number, nowMs: number): void {
+    if (!unit.key) {
+      this.#ask(index, nowMs)
+      return
+    }
+    this.#startedMs = nowMs
+    this.#current = index
+    this.#hold(index, unit, pts, nowMs)
+  }
+
+  /** A unit of the current layer. */
+  #goOn(unit: AccessUnit, pts: number, nowMs: number): void {
+    const index = this.#current ?? 0
+    this.#behindMs = undefined
+    if (this.#substitute !== undefined) {
+      if (unit.key && pts > this.#latestPts) this.#moveTo(index, pts)
+      else this.#settle(index)
+    }
+    if (this.#held.count > 0 || this.#awaitsBetter(index, nowMs)) this.#hold(index, unit, pts, nowMs)
+    else this.#give(index, unit, pts)
+  }
+
+  /** A unit of a layer that is not taken. */
+  #consider(index: number, currentIndex: number, unit: AccessUnit, pts: number, nowMs: number): void {
+    const current = this.#layers[currentIndex]
+    if (pts > current.lastPts) this.#behindMs ??= nowMs
+    const isLater = unit.key && pts > this.#latestPts
+    if (this.#layers[index].isBetterThan(current)) {
+      if (isLater) {
+        this.#moveTo(index, pts)
+        this.#give(index, unit, pts)
+      } else this.#ask(index, nowMs)
+    } else if (isLater && pts > current.lastPts && this.#canSubstitute(index, currentIndex, nowMs)) {
+      this.#giveHeld(pts)
+      this.#held.clear()
+      this.#substitute = index
+      this.#hold(index, unit, pts, nowMs)
+    }
+  }
+
+  #canSubstitute(index: number, current: number, nowMs: number): boolean {
+    return this.#substitute === undefined && this.#isStalled(nowMs) && this.#bestOther(current, nowMs) === index
+  }
+
+  /** The track goes on with a key unit of this layer at `pts`: what is held fills the time before it. */
+  #moveTo(index: number, pts: number): void {
+    const isBeginning = this.#givenLayer === undefined
+    if (!isBeginning) this.#giveHeld(pts)
+    this.#settle(index)
+    this.#held.clear()
+  }
+
+  /** This is the current layer; what is held stays only if it is of it. */
+  #settle(index: number): void {
+    if ((this.#substitute ?? this.#current) !== index) this.#held.clear()
+    this.#current = index
+    this.#substitute = undefined
+    this.#behindMs = undefined
+  }
+
+  #isStalled(nowMs: number): boolean {
+    return this.#behindMs !== undefined && nowMs - this.#behindMs >= STALL_MS
+  }
+
+  /** Whether units of this layer may yet be replaced by those of a better one. */
+  #awaitsBetter(index: number, nowMs: number): boolean {
+    const layer = this.#layers[index]
+    const isBeginning = nowMs - this.#startedMs < HOLD_MS
+    for (const other of this.#layers) {
+      if (other === layer) continue
+      if ((isBeginning && other.pixels === 0) || (other.isBetterThan(layer) && other.isFlowing(nowMs))) return true
+    }
+    return false
+  }
+
+  #bestOther(index: number, nowMs: number): number | undefined {
+    let best: number | undefined
+    for (const [i, layer] of this.#layers.entries()) {
+      if (i === index || !layer.isFlowing(nowMs)) continue
+      if (best === undefined || layer.isBetterThan(this.#layers[best])) best = i
+    }
+    return best
+  }
+
+  #ask(index: number, nowMs: number): void {
+    const layer = this.#layers[index]
+    if (nowMs - layer.askedMs < ASK_AGAIN_MS) return
+    layer.askedMs = nowMs
+    this.#sink.keyframeNeeded(index)
+  }
+
+  #hold(index: number, unit: AccessUnit, pts: number, nowMs: number): void {
+    if (this.#held.push(unit, pts, nowMs)) return
+    this.#settle(index)
+    this.#giveHeld(Number.POSITIVE_INFINITY)
+    this.#give(index, unit, pts)
+  }
+
+  /** Held units of the current layer go on as soon as nothing better is awaited, or after `HOLD_MS`. */
+  #release(nowMs: number): void {
+    if (this.#current === undefined || this.#substitute !== undefined || this.#held.count === 0) return
+    if (!this.#awaitsBetter(this.#current, nowMs)) {
+      this.#giveHeld(Number.POSITIVE_INFINITY)
+      return
+    }
+    for (
+      let next = this.#held.oldest;
+      next !== undefined && nowMs - next.sinceMs >= HOLD_MS;
+      next = this.#held.oldest
+    ) {
+      this.#giveOldest(this.#current)
+    }
+  }
+
+  /** Gives out what is held up to the first unit that is shown at `beforePts` or later. */
+  #giveHeld(beforePts: number): void {
+    const index = this.#substitute ?? this.#current
+    if (index === undefined) return
+    for (let next = this.#held.oldest; next !== undefined && next.pts < beforePts; next = this.#held.oldest) {
+      this.#giveOldest(index)
+    }
+  }
+
+  #giveOldest(index: number): void {
+    const held = this.#held.shift()
+    if (held !== undefined) this.#give(index, held.unit, held.pts)
+  }
+
+  #give(index: number, unit: AccessUnit, pts: number): void {
+    if (pts > this.#latestPts) this.#latestPts = pts
+    if (index === this.#givenLayer) {
+      this.#sink.unit(index, unit, pts)
+      return
+    }
+    this.#givenLayer = index
+    this.#sink.unit(index, { ...unit, config: this.#layers[index].config }, pts)
+  }
+}
