@@ -155,6 +155,6 @@ function complaintsIn(said: string): string {
     /error|invalid|corrupt|concealing|missing|non-existing|discard|truncat/i.test(line)
   return said
     .split('\n')
-    .filter((line) => isComplaint(line) && !line.includes('does not contain any stream'))
+    .filter((line) => isComplaint(line) && !/does not contain any stream|^\[(rawvideo|f32le) @/.test(line))
     .join('\n')
 }

@@ -23,8 +23,10 @@ class Beeper extends AudioWorkletProcessor {
   readonly #periodMs: number
   /** Wall clock at sample 0, ms: the least that was seen of late. */
   #zeroMs = Number.POSITIVE_INFINITY
-  #next = Number.POSITIVE_INFINITY
-  #untilFrame = 0
+  /** The least of the window that runs. */
+  #least = Number.POSITIVE_INFINITY
+  #untilFrame = WINDOW_SECONDS * sampleRate
+  #isFirst = true
   #beepAt = -1
 
   constructor({ processorOptions }: { processorOptions: { markPeriodMs: number } }) {
@@ -49,14 +51,13 @@ class Beeper extends AudioWorkletProcessor {
 
   #look(samples: number): void {
     const zeroMs = Date.now() + 0.5 - ((currentFrame + samples) * 1000) / sampleRate
-    this.#next = Math.min(this.#next, zeroMs)
-    if (currentFrame < this.#untilFrame) {
-      if (this.#untilFrame <= WINDOW_SECONDS * sampleRate) this.#zeroMs = Math.min(this.#zeroMs, zeroMs)
-      return
-    }
+    this.#least = Math.min(this.#least, zeroMs)
+    if (this.#isFirst) this.#zeroMs = this.#least
+    if (currentFrame < this.#untilFrame) return
+    this.#isFirst = false
     this.#untilFrame = currentFrame + WINDOW_SECONDS * sampleRate
-    this.#zeroMs = Math.min(this.#next, zeroMs)
-    this.#next = Number.POSITIVE_INFINITY
+    this.#zeroMs = this.#least
+    this.#least = Number.POSITIVE_INFINITY
     this.port.postMessage({ zeroMs: this.#zeroMs, frame: currentFrame })
   }
 }
