@@ -1,8 +1,14 @@
 import type { SourceTrackFigures } from '../media/source-report.ts'
+import { MissingPackets } from './missing-packets.ts'
 import type { RtpPacket } from './packet.ts'
+import { PacketRing } from './packet-ring.ts'
 import type { PacketSink } from './packet-sink.ts'
+import { ReceptionStatistics } from './reception-statistics.ts'
+import { RestartWatch } from './restart-watch.ts'
 import type { ReportBlock, SenderReport } from './rtcp.ts'
 import type { RtcpOutbox } from './rtcp-outbox.ts'
+import { unwrapRtx } from './rtx.ts'
+import { sequenceDelta } from './sequence.ts'
 
 /** How one encoding is received. */
 export interface RtpReceiverOptions {
@@ -18,9 +24,10 @@ export interface RtpReceiverOptions {
   readonly sink: PacketSink
 }
 
-/** The part of a track's figures that its receivers know. `bytes` and `packets` are of media, without retransmissions. */
+/** The part of a track's figures that its receivers know. `bytes` and `packets` are of media, each packet once. */
 export type RtpReceiverFigures = Pick<
   SourceTrackFigures,
+  | 'bytes'
   | 'packets'
   | 'packetsLost'
   | 'packetsRecovered'
@@ -32,10 +39,22 @@ export type RtpReceiverFigures = Pick<
   | 'jitterMs'
   | 'bitrateBps'
 > & {
-  readonly bytes: number /** Restarts of the sequence numbers. */
+  /** Restarts of the sequence numbers. */
   readonly resets: number
-  readonly malformed: number
+  /** Of a restart that was not confirmed, or before the first packet: left out. */
+  readonly packetsStray: number
 }
+
+const DEFAULT_BUDGET_MS = 1000
+/** A wider hole is not waited for: nobody keeps so much, and nothing before the next keyframe is worth it. */
+const MAX_HOLE = 1000
+const MAX_MISSING = 2000
+/** What may be held behind a hole. */
+const MAX_HELD_PACKETS = 8192
+const MAX_HELD_BYTES = 8 << 20
+/** Given-up numbers that are remembered, to tell late packets from duplicates. */
+const MAX_REMEMBERED = 2048
+const NO_RTX = 255
 
 /**
  * Receives one encoding: one SSRC and the SSRC of its retransmissions. Packets go on in order, each once; what is missing is asked
@@ -43,32 +62,261 @@ export type RtpReceiverFigures = Pick<
  */
 export class RtpReceiver {
   readonly ssrc: number
+  readonly #outbox: RtcpOutbox
+  readonly #sink: PacketSink
+  /** By payload type: what it repeats. */
+  readonly #repeats = new Uint8Array(128).fill(NO_RTX)
+  readonly #held = new PacketRing()
+  readonly #missing: MissingPackets
+  readonly #statistics: ReceptionStatistics
+  readonly #restarts: RestartWatch
+  /** When each number was given up; the last ones. */
+  readonly #givenUp = new Map<number, number>()
+  readonly #due: number[] = []
+  /** Extended sequence numbers: the first of all, the next to go on, the highest that came. -1 before the first packet. */
+  #first = -1
+  #next = -1
+  #highest = -1
+  #newest: RtpPacket | undefined
+  #packets = 0
+  #bytes = 0
+  #lost = 0
+  #recovered = 0
+  #duplicate = 0
+  #late = 0
+  #rtx = 0
+  #resets = 0
+  #stray = 0
 
   constructor(options: RtpReceiverOptions) {
     this.ssrc = options.ssrc
+    this.#restarts = new RestartWatch(options.clockRateHz)
+    this.#outbox = options.outbox
+    this.#sink = options.sink
+    this.#missing = new MissingPackets(options.jitterBudgetMs ?? DEFAULT_BUDGET_MS, options.nack)
+    this.#statistics = new ReceptionStatistics(options.ssrc, options.clockRateHz)
+    for (const [rtx, original] of options.rtxPayloadTypes ?? []) this.#repeats[rtx & 0x7f] = original & 0x7f
   }
 
-  /** A packet of the SSRC or of its retransmissions, told apart by payload type. Never throws but what the sink throws. */
-  receive(_packet: RtpPacket): void {}
+  /** A packet of the SSRC or of its retransmissions, told apart by payload type. Throws only what the sink throws. */
+  receive(packet: RtpPacket): void {
+    const original = this.#repeats[packet.payloadType]
+    if (original !== NO_RTX) this.#retransmission(packet, original)
+    else this.#media(packet)
+  }
 
   /** A sender report of the SSRC. */
-  senderReport(_report: SenderReport, _arrivalMs: number): void {}
-
-  /** Round trip to the sender, ms: paces requests. */
-  set rttMs(_rttMs: number) {}
-
-  /** Asks again, gives up. `nowMs` as `RtpPacket.arrivalMs`. */
-  tick(_nowMs: number): void {}
-
-  /** For the next receiver report; the interval of `fractionLost` ends with it. */
-  reportBlock(_nowMs: number): ReportBlock | undefined {
-    return undefined
+  senderReport(report: SenderReport, arrivalMs: number): void {
+    this.#statistics.senderReport(report, arrivalMs)
   }
 
-  figures(): RtpReceiverFigures | undefined {
-    return undefined
+  /** Round trip to the sender, ms: paces requests. */
+  set rttMs(rttMs: number) {
+    this.#missing.rttMs = rttMs
+  }
+
+  /** Asks again, gives up. `nowMs` as `RtpPacket.arrivalMs`. */
+  tick(nowMs: number): void {
+    this.#statistics.measureBitrate(this.#bytes, nowMs)
+    this.#missing.fade()
+    if (this.#missing.count > 0) this.#attend(nowMs)
+  }
+
+  /** For the next receiver report, whose interval ends with it; undefined before the first packet. */
+  reportBlock(nowMs: number): ReportBlock | undefined {
+    return this.#first < 0 ? undefined : this.#statistics.block(this.#first, this.#highest, nowMs)
+  }
+
+  figures(): RtpReceiverFigures {
+    const expected = this.#packets + this.#lost
+    return {
+      bytes: this.#bytes,
+      packets: this.#packets,
+      packetsLost: this.#lost,
+      packetsRecovered: this.#recovered,
+      packetsDuplicate: this.#duplicate,
+      packetsLate: this.#late,
+      lossRate: expected === 0 ? 0 : this.#lost / expected,
+      nacks: this.#missing.nacks,
+      rtx: this.#rtx,
+      jitterMs: this.#statistics.jitterMs,
+      bitrateBps: this.#statistics.bitrateBps,
+      resets: this.#resets,
+      packetsStray: this.#stray,
+    }
   }
 
   /** The end: gives out what is held, with its holes. */
-  flush(): void {}
+  flush(): void {
+    if (this.#next >= 0) this.#giveUpBelow(this.#highest + 1, 0)
+  }
+
+  #media(packet: RtpPacket): void {
+    const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, packet.sequenceNumber)
+    if (sequence !== this.#next || sequence !== this.#highest + 1 || this.#newest === undefined) {
+      this.#outOfLine(packet, sequence)
+      return
+    }
+    this.#highest = sequence
+    this.#next = sequence + 1
+    this.#newest = packet
+    this.#statistics.arrived(packet)
+    this.#deliver(packet)
+  }
+
+  #retransmission(packet: RtpPacket, payloadType: number): void {
+    this.#rtx++
+    if (this.#next < 0) {
+      this.#stray++
+      return
+    }
+    const original = unwrapRtx(packet, payloadType, this.ssrc)
+    if (original === undefined) return
+    const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, original.sequenceNumber)
+    // What was not asked for only probes the network: no duplicate, and nothing to lead the way.
+    if (sequence > this.#highest) this.#stray++
+    else if (sequence < this.#next) this.#late += this.#givenUp.delete(sequence) ? 1 : 0
+    else this.#fill(original, sequence, true)
+  }
+
+  #outOfLine(packet: RtpPacket, sequence: number): void {
+    const newest = this.#newest
+    if (newest === undefined) this.#begin(packet)
+    else if (this.#restarts.isSuspect(packet, newest, sequence - this.#highest, this.#next - sequence))
+      this.#restart(packet)
+    else {
+      this.#restarts.clear()
+      if (sequence > this.#highest) this.#lead(packet, sequence)
+      else this.#follow(packet, sequence)
+      if (this.#missing.count > 0) this.#attend(packet.arrivalMs)
+    }
+  }
+
+  #begin(packet: RtpPacket): void {
+    this.#first = this.#highest = 0x10000 + packet.sequenceNumber
+    this.#next = this.#first + 1
+    this.#newest = packet
+    this.#statistics.arrived(packet)
+    this.#deliver(packet)
+  }
+
+  /** The newest packet yet, behind a hole or while there is one. */
+  #lead(packet: RtpPacket, sequence: number): void {
+    const hole = sequence - this.#highest - 1
+    if (hole > MAX_HOLE || this.#missing.count + hole > MAX_MISSING) this.#giveUpBelow(sequence, packet.arrivalMs)
+    else this.#missing.add(this.#highest + 1, sequence, packet.arrivalMs)
+    this.#highest = sequence
+    this.#newest = packet
+    this.#statistics.arrived(packet)
+    this.#hold(packet, sequence)
+  }
+
+  /** A packet that others have overtaken. */
+  #follow(packet: RtpPacket, sequence: number): void {
+    this.#statistics.received()
+    if (sequence < this.#next) this.#behind(packet, sequence)
+    else this.#fill(packet, sequence, false)
+  }
+
+  /** A packet from before what has gone on: given up already, or a duplicate. */
+  #behind(packet: RtpPacket, sequence: number): void {
+    const givenUpAtMs = this.#givenUp.get(sequence)
+    if (givenUpAtMs === undefined && sequence >= this.#first) {
+      this.#duplicate++
+      return
+    }
+    this.#late++
+    if (givenUpAtMs === undefined) return
+    this.#givenUp.delete(sequence)
+    this.#missing.learnReordering(packet.arrivalMs - givenUpAtMs + this.#missing.waitMs)
+  }
+
+  /** A packet between what has gone on and the highest. */
+  #fill(packet: RtpPacket, sequence: number, isRetransmission: boolean): void {
+    const arrival = this.#missing.remove(sequence, packet.arrivalMs, isRetransmission)
+    if (arrival === undefined) {
+      if (!isRetransmission) this.#duplicate++
+      return
+    }
+    if (arrival === 'recovered') this.#recovered++
+    this.#hold(packet, sequence)
+  }
+
+  #hold(packet: RtpPacket, sequence: number): void {
+    if (sequence - this.#next >= MAX_HELD_PACKETS) {
+      this.#giveUpBelow(sequence - MAX_HELD_PACKETS / 2, packet.arrivalMs)
+    }
+    this.#held.put(sequence, packet, this.#next)
+    this.#drain()
+    // The oldest holes give way until there is room again.
+    while (this.#held.bytes > MAX_HELD_BYTES) this.#giveUpBelow(this.#missing.first + 1, packet.arrivalMs)
+  }
+
+  /** Hands on what is in line now. */
+  #drain(): void {
+    for (let packet = this.#held.take(this.#next); packet !== undefined; packet = this.#held.take(this.#next)) {
+      this.#next++
+      this.#deliver(packet)
+    }
+  }
+
+  #attend(nowMs: number): void {
+    for (
+      let count = this.#missing.expire(this.#next, nowMs);
+      count > 0;
+      count = this.#missing.expire(this.#next, nowMs)
+    ) {
+      this.#giveUp(count, nowMs)
+      this.#drain()
+    }
+    this.#due.length = 0
+    this.#missing.collectDue(nowMs, this.#due)
+    if (this.#due.length > 0) this.#outbox.nack(this.ssrc, this.#due)
+  }
+
+  /** Everything below `sequence` goes on, and what is missing there is lost. */
+  #giveUpBelow(sequence: number, nowMs: number): void {
+    this.#missing.dropBelow(sequence)
+    while (this.#next < sequence) {
+      let lost = 0
+      while (this.#next + lost < sequence && !this.#held.has(this.#next + lost)) lost++
+      if (lost > 0) this.#giveUp(lost, nowMs)
+      this.#drain()
+    }
+  }
+
+  /** The next `count` are lost. */
+  #giveUp(count: number, nowMs: number): void {
+    for (let i = Math.max(0, count - MAX_REMEMBERED); i < count; i++) this.#givenUp.set(this.#next + i, nowMs)
+    for (const sequence of this.#givenUp.keys()) {
+      if (this.#givenUp.size <= MAX_REMEMBERED) break
+      this.#givenUp.delete(sequence)
+    }
+    this.#next += count
+    this.#lost += count
+    this.#sink.lost(count)
+  }
+
+  #deliver(packet: RtpPacket): void {
+    this.#packets++
+    const length = packet.payload.length
+    if (length === 0) return // only padding, to probe the network
+    this.#bytes += length
+    this.#sink.packet(packet)
+  }
+
+  /** Believed when the next packet follows it; a suspect that stays alone is left out. */
+  #restart(packet: RtpPacket): void {
+    const first = this.#restarts.confirm(packet)
+    this.#stray++
+    if (first === undefined) return
+    this.#stray -= 2
+    this.flush()
+    this.#statistics.restart(this.#highest - this.#first + 1)
+    this.#resets++
+    this.#givenUp.clear()
+    this.#sink.lost(1) // how many is not known
+    this.#begin(first)
+    this.#media(packet)
+  }
 }
