@@ -26,13 +26,13 @@ export function longMedia(): string {
   )
 }
 
-/** An FLV file in the workspace, made by ffmpeg where it is not there yet. */
-function made(name: string, args: string): string {
+/** A file in the workspace, made by ffmpeg where it is not there yet. */
+export function made(name: string, args: string, format = 'flv'): string {
   const path = join(workspace, name)
   if (existsSync(path)) return path
   mkdirSync(workspace, { recursive: true })
-  const draft = `${path}.draft.flv`
-  const all = ['-v', 'error', '-y', ...args.trim().split(/\s+/), '-f', 'flv', draft]
+  const draft = `${path}.draft`
+  const all = ['-v', 'error', '-y', ...args.trim().split(/\s+/), '-f', format, draft]
   const { status, stderr } = spawnSync('ffmpeg', all, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`ffmpeg could not make the media: ${stderr}`)
   renameSync(draft, path)

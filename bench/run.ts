@@ -8,6 +8,7 @@ import { long } from './long.ts'
 import { flatOut, fsyncCost, realTime } from './recording.ts'
 import { relay } from './relay.ts'
 import { latencies, overhead, statusReads } from './service.ts'
+import { receiving } from './webrtc.ts'
 
 const { values } = parseArgs({
   options: {
@@ -28,6 +29,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   api: () => statusReads(rounds),
   catalogue,
   latency: () => latencies(rounds),
+  webrtc: () => receiving(rounds, Math.min(seconds, 15)),
   overhead: () => overhead(rounds, Math.max(seconds, 60)),
 }
 const names = values.only ?? Object.keys(benchmarks)
@@ -40,5 +42,5 @@ if (!existsSync(join(import.meta.dirname, '../dist/cli/main.js'))) {
   console.error('Benchmarks run what users run: npm run build first')
   process.exit(2)
 }
-if (!ensureSystemPackages()) process.exit(1)
+if (!ensureSystemPackages({ withJanus: names.includes('webrtc') })) process.exit(1)
 for (const name of names) await benchmarks[name]()

@@ -19,7 +19,8 @@ export interface BenchServer {
 
 const ports = { tapedeck: 21935, tapedeckHttp: 21980, nginx: 21936 }
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
+/** Resolves when something listens there. */
+export async function listening(port: number, child: ChildProcess): Promise<void> {
   const deadline = performance.now() + 30_000
   while (performance.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
@@ -33,14 +34,16 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`nothing listens on port ${port}`)
 }
 
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+/** Ends a child and waits until it is gone. */
+export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.kill(signal)
   await gone
 }
 
-function freshDirectory(name: string): string {
+/** An empty directory in the workspace. */
+export function freshDirectory(name: string): string {
   const directory = join(workspace, name)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })

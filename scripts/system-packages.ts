@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-/** What the tests drive tapedeck with: how each is recognised, and the Debian packages that bring it. */
-const NEEDS: readonly { readonly present: () => boolean; readonly packages: readonly string[] }[] = [
+/** How a program is recognised, and the Debian packages that bring it. */
+type Need = { readonly present: () => boolean; readonly packages: readonly string[] }
+
+/** What the tests drive tapedeck with. */
+const NEEDS: readonly Need[] = [
   { present: () => onPath('ffmpeg') && onPath('ffprobe'), packages: ['ffmpeg'] },
   { present: () => onPath('chromium'), packages: ['chromium', 'fonts-dejavu-core'] },
   {
@@ -26,6 +29,9 @@ const NEEDS: readonly { readonly present: () => boolean; readonly packages: read
   { present: () => onPath('openssl'), packages: ['openssl'] },
 ]
 
+/** What it is measured beside, and the tests do without. */
+const JANUS: Need = { present: () => onPath('janus'), packages: ['janus'] }
+
 function onPath(command: string): boolean {
   const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
   return path.split(':').some((directory) => existsSync(`${directory}/${command}`))
@@ -37,11 +43,12 @@ function hasElements(...names: readonly string[]): boolean {
 
 /**
  * Makes sure that every program the tests need is here: installs what is missing as root on Debian, and otherwise prints
- * the line that does.
+ * the line that does. `withJanus`: that, too.
  * @returns false when something is missing still
  */
-export function ensureSystemPackages(): boolean {
-  const missing = NEEDS.filter((need) => !need.present()).flatMap((need) => need.packages)
+export function ensureSystemPackages({ withJanus = false } = {}): boolean {
+  const needs = withJanus ? [...NEEDS, JANUS] : NEEDS
+  const missing = needs.filter((need) => !need.present()).flatMap((need) => need.packages)
   if (missing.length === 0) return true
   const line = `apt-get install -y --no-install-recommends ${missing.join(' ')}`
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
@@ -56,5 +63,5 @@ export function ensureSystemPackages(): boolean {
     console.error(`Could not install them. Try by hand:\n  ${line}`)
     return false
   }
-  return NEEDS.every((need) => need.present())
+  return needs.every((need) => need.present())
 }

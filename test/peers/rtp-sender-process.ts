@@ -8,7 +8,7 @@ const library = dataChannelLibrary(process.argv[2] === 'cm' ? 'cm' : 'any')
 library.preload()
 
 /** How often it is looked at whose frame is due, ms. */
-const TICK_MS = 5
+const TICK_MS = 1
 
 interface Peer {
   readonly connection: PeerConnection
@@ -58,11 +58,8 @@ function tick(): void {
     if (!peer.isConnected) continue
     for (const entry of peer.streams) {
       const { stream } = entry
-      const due = Math.floor(((nowMs - entry.startMs) * stream.plan.framesPerSecond) / 1000)
-      while (stream.sentFrames < due && !stream.isOver) {
-        stream.nextFrame((packet) => peer.track.sendMessageBinary(packet))
-        if (stream.isOver) reply({ type: 'sent', id, ssrc: stream.plan.ssrc, packets: stream.sentPackets })
-      }
+      stream.sendDue(nowMs - entry.startMs, (packet) => peer.track.sendMessageBinary(packet))
+      if (stream.isOver) reply({ type: 'sent', id, ssrc: stream.plan.ssrc, packets: stream.sentPackets })
     }
     peer.streams.splice(0, peer.streams.length, ...peer.streams.filter(({ stream }) => !stream.isOver))
   }
