@@ -1,4 +1,4 @@
-import { type Authorizer, UnauthorizedError } from '../live/authorizer.ts'
+import { type Authorizer, type StreamAction, UnauthorizedError } from '../live/authorizer.ts'
 import type { StreamAddress } from '../live/stream.ts'
 import { isLoopback } from '../rtmp/loopback.ts'
 import { type Caller, ROLES, trustedCaller } from './caller.ts'
@@ -64,6 +64,36 @@ export class Access {
   }
 
   /**
+   * For streams over HTTP: may whoever asks do `action` at `address`? `shown` is a token of the query; one in the Authorization
+   * header counts before it.
+   * @throws BadTokenError when there is no token that proves anything
+   * @throws ForbiddenError when it does not allow this
+   */
+  async authorizeStreamRequest(
+    action: StreamAction,
+    address: StreamAddress,
+    request: HttpRequest,
+    shown?: string,
+  ): Promise<void> {
+    const { authorization } = request.headers
+    const token = authorization === undefined ? shown : (bearerOf(authorization) ?? authorization)
+    if (token === undefined) {
+      if (!this.#trusts(request.socket.remoteAddress ?? '')) {
+        throw new BadTokenError('there is none (Authorization: Bearer …, or ?token=…)')
+      }
+      this.origins.demandOwn(request.headers)
+      return
+    }
+    const obstacle = obstacleTo(action, await this.#tokens.verify(token), address)
+    if (obstacle !== undefined) throw new ForbiddenError(obstacle)
+  }
+
+  /** Whether `address` is of this machine, and trusted for that. */
+  trustsHere(address: string): boolean {
+    return !this.#rules.requireToken && isLoopback(address)
+  }
+
+  /**
    * For the API: who asks? `shown` is a token that came another way than in the Authorization header, such as in the query
    * of a WebSocket.
    * @throws BadTokenError when that cannot be told
@@ -80,7 +110,7 @@ export class Access {
   }
 
   #trusts(address: string): boolean {
-    return this.#rules.allowAnonymous || (!this.#rules.requireToken && isLoopback(address))
+    return this.#rules.allowAnonymous || this.trustsHere(address)
   }
 
   async #verify(token: string, refusal: (reason: string) => Error): Promise<TokenClaims> {

@@ -40,10 +40,21 @@ const STATUS: Readonly<Record<string, number>> = {
   TD_DISK_LOW: 507,
 }
 
-/** Answers with `error`; whatever is not meant for users goes to the log instead. */
-export function answerError(error: unknown, reply: FastifyReply, logger: Logger): FastifyReply {
+/**
+ * Answers with `error`; whatever is not meant for users goes to the log instead. `statuses` of codes count before the usual
+ * ones.
+ */
+export function answerError(
+  error: unknown,
+  reply: FastifyReply,
+  logger: Logger,
+  statuses: Readonly<Record<string, number>> = {},
+): FastifyReply {
   const requestId = reply.request.id
-  if (error instanceof TapedeckError) return answerTapedeckError(error, reply, logger)
+  if (error instanceof TapedeckError) {
+    const status = statuses[error.code] ?? STATUS[error.code] ?? (error.fault === 'host' ? 500 : 400)
+    return answerTapedeckError(error, status, reply, logger)
+  }
   const { statusCode: status = 500, message } = asFastifyError(error)
   if (status < 500) return send(reply, status, { code: 'TD_BAD_REQUEST', message, fault: 'caller', details: [] })
   logger.error({ err: error, requestId }, 'an HTTP request failed')
@@ -55,9 +66,8 @@ export function answerError(error: unknown, reply: FastifyReply, logger: Logger)
   })
 }
 
-function answerTapedeckError(error: TapedeckError, reply: FastifyReply, logger: Logger): FastifyReply {
+function answerTapedeckError(error: TapedeckError, status: number, reply: FastifyReply, logger: Logger): FastifyReply {
   const { code, message, fault } = error
-  const status = STATUS[code] ?? (fault === 'host' ? 500 : 400)
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (error instanceof MethodError) reply.header('allow', error.allowed.join(', '))
   if (status >= 500) logger.error({ err: error, requestId: reply.request.id }, 'an HTTP request failed')

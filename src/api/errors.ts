@@ -35,13 +35,13 @@ export class MethodError extends TapedeckError {
   }
 }
 
-/** A body that is not JSON. */
+/** A body of another type than its route takes. */
 export class MediaTypeError extends TapedeckError {
   readonly code = 'TD_MEDIA_TYPE'
   readonly fault = 'caller'
 
-  constructor(type: string) {
-    super(`a body of type ${JSON.stringify(type.slice(0, 100))} cannot be read; send application/json`)
+  constructor(type: string, wanted = 'application/json') {
+    super(`a body of type ${JSON.stringify(type.slice(0, 100))} cannot be read; send ${wanted}`)
   }
 }
 

@@ -10,6 +10,7 @@ import { ListenError } from './listen-error.ts'
 import type { Metrics } from './metrics.ts'
 import { MOUNTS, methodsAt, mountApi } from './rest/router.ts'
 import type { ApiServices } from './rest/services.ts'
+import { mountSignalling, type SignallingOptions } from './webrtc/signalling.ts'
 
 /** Whole requests arrive within this, ms. */
 const REQUEST_TIMEOUT_MS = 10_000
@@ -32,6 +33,8 @@ export interface HttpServerOptions {
   readonly api?: ApiServices
   /** For /api/events and /api/webrtc/events. */
   readonly events?: EventSocket
+  /** For /whip and /whep. */
+  readonly signalling?: SignallingOptions
 }
 
 /** GET /healthz, /readyz and /metrics, and the API. Lives once: `listen`, then `close`. */
@@ -62,9 +65,10 @@ export class HttpServer {
 
   /** @throws ListenError */
   async listen(): Promise<{ host: string; port: number }> {
-    const { host, port, api, events } = this.#options
+    const { host, port, api, events, signalling } = this.#options
     events?.mount(this.#app, MOUNTS)
     if (api !== undefined) await mountApi(this.#app, api)
+    if (signalling !== undefined) await mountSignalling(this.#app, signalling)
     try {
       await this.#app.listen({ host, port })
     } catch (error) {

@@ -2,13 +2,16 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Access } from '../access.ts'
 import type { Caller } from '../caller.ts'
+import { sayCrossOrigin } from '../cross-origin.ts'
 import { RequestRateError } from '../errors.ts'
 
 /** How many users and addresses are counted at a time; the one that was quiet longest is forgotten. */
 const MAX_COUNTED = 10_000
-/** How long a browser may remember what a preflight said, seconds. */
-const PREFLIGHT_MAX_AGE_S = 600
-const EXPOSED = 'content-disposition, content-range, accept-ranges, etag, retry-after, x-request-id, www-authenticate'
+const CROSS_ORIGIN = {
+  exposed: 'content-disposition, content-range, accept-ranges, etag, retry-after, x-request-id, www-authenticate',
+  methods: 'GET, HEAD, POST, PUT, DELETE',
+  headers: 'authorization, content-type, range, if-range, if-match, if-none-match',
+} as const
 
 /**
  * Stands before every route of the API: says what browsers have to heed, finds out who asks, counts requests. Whoever cannot be
@@ -78,17 +81,6 @@ export class Doorkeeper {
       'referrer-policy': 'no-referrer',
       'x-request-id': request.id,
     })
-    const { origin } = request.headers
-    if (origin === undefined) return
-    reply.header('vary', 'Origin')
-    const allowed = this.#access.origins.allowed(origin)
-    if (allowed === undefined) return
-    reply.headers({ 'access-control-allow-origin': allowed, 'access-control-expose-headers': EXPOSED })
-    if (request.method !== 'OPTIONS') return
-    reply.headers({
-      'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
-      'access-control-allow-headers': 'authorization, content-type, range, if-range, if-match, if-none-match',
-      'access-control-max-age': String(PREFLIGHT_MAX_AGE_S),
-    })
+    sayCrossOrigin(request, reply, this.#access.origins, CROSS_ORIGIN)
   }
 }
