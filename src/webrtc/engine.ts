@@ -39,6 +39,16 @@ export interface SessionEnd {
   readonly message?: string
 }
 
+/** Packets that belong to nothing that was negotiated. */
+export interface StrayPackets {
+  /** Nothing says to which m-line they belong, or there were too many SSRCs. */
+  readonly unknownSsrc: number
+  /** Of payload types that were not agreed upon. */
+  readonly notNegotiated: number
+  /** Packets and payloads that cannot be read. */
+  readonly malformed: number
+}
+
 /** What a session has to say, about once a second and whenever something changes for good. */
 export interface SessionFigures {
   readonly tracks: readonly SourceTrackFigures[]
@@ -48,6 +58,7 @@ export interface SessionFigures {
   readonly lastRtpAtMs?: number
   /** Of the pair that is used, for people. */
   readonly remote?: string
+  readonly strays?: StrayPackets
 }
 
 /** What the two kinds of sessions have in common. Calls come in order; after `end` none. */

@@ -1,0 +1,274 @@
+import { Arena } from '../media/arena.ts'
+import { TapedeckError } from '../media/errors.ts'
+import type { Frame } from '../media/frame.ts'
+import type { ChecklistLine, MediaLoss } from '../media/source-report.ts'
+import type { Track } from '../media/track.ts'
+import { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
+import { MediaClock } from '../rtp/media-clock.ts'
+import { RtpPacket } from '../rtp/packet.ts'
+import { isRtcp } from '../rtp/rtcp.ts'
+import { parseRtcp } from '../rtp/rtcp-parser.ts'
+import { Demux } from './demux.ts'
+import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
+import { IncomingEncoding } from './incoming-encoding.ts'
+import { IncomingLine } from './incoming-line.ts'
+import { writeAnswer } from './sdp/answer.ts'
+import type { PublishNegotiation } from './sdp/publish-offer.ts'
+import { SessionDeadlines } from './session-deadlines.ts'
+import { sessionOutbox } from './session-outbox.ts'
+import type { LocalTransport, Transport, TransportHandler, TransportState } from './transport.ts'
+
+/** Of our own times, ms. */
+const FIGURES_INTERVAL_MS = 1000
+/** For sound, beside the video's maximum: Opus's own, bits per second. */
+const AUDIO_BITRATE_BPS = 510_000
+
+/**
+ * One peer that sends: its packets become frames of tracks, and what it has to know goes back.
+ *
+ * Guarantee to the sink: tracks before their frames, then at most one `end`, and nothing after it.
+ */
+export class PublishSession implements EngineSession, TransportHandler {
+  readonly id: string
+  readonly lines: readonly IncomingLine[]
+  answer = ''
+  readonly #request: PublishRequest
+  readonly #negotiation: PublishNegotiation
+  readonly #sink: PublishSink
+  readonly #onEnd: (session: PublishSession) => void
+  readonly #outbox = sessionOutbox((packet) => this.#transport?.send(packet))
+  readonly #clock = new MediaClock()
+  readonly #arena = new Arena()
+  readonly #feedback: BandwidthFeedback
+  readonly #demux: Demux
+  readonly #deadlines = new SessionDeadlines(performance.now())
+  readonly #transportCcId: number
+  readonly #met = new Set<ChecklistLine>()
+  #transport: Transport | undefined
+  #nextTrackId: number
+  #figuresAtMs = 0
+  #knownSsrcs = 0
+  #isUnflushed = false
+  #isOver = false
+
+  /** @param onEnd the session is over, by itself or by `close` */
+  constructor(
+    request: PublishRequest,
+    negotiation: PublishNegotiation,
+    sink: PublishSink,
+    onEnd: (session: PublishSession) => void,
+  ) {
+    this.id = request.id
+    this.#request = request
+    this.#negotiation = negotiation
+    this.#sink = sink
+    this.#onEnd = onEnd
+    this.#nextTrackId = negotiation.media.length + 1
+    this.#transportCcId = negotiation.extensions.transportCc ?? 0
+    this.lines = negotiation.media.map((media, index) => new IncomingLine(media, index + 1, this.#lineContext()))
+    const encodings = this.lines.flatMap((line) => line.encodings)
+    this.#demux = new Demux(encodings, negotiation.extensions)
+    this.#feedback = this.#bandwidthFeedback()
+  }
+
+  /** The transport is there: from now on there is an answer. */
+  attach(local: LocalTransport): void {
+    this.#transport = local.transport
+    this.answer = writeAnswer(this.#negotiation.sections, local, { maxBitrateBps: this.#request.maxBitrateBps })
+    if (this.#isOver) local.transport.close()
+  }
+
+  addCandidates(candidates: readonly string[]): void {
+    for (const candidate of candidates) this.#transport?.addCandidate(candidate)
+  }
+
+  requestKeyframe(trackId?: number): void {
+    const nowMs = performance.now()
+    for (const line of this.lines) {
+      if (trackId === undefined || line.hasTrack(trackId)) line.requestKeyframe(nowMs)
+    }
+    this.#outbox.flush()
+  }
+
+  close(): void {
+    this.#finish(undefined)
+  }
+
+  /** For the transport. */
+  onPacket(bytes: Uint8Array): void {
+    if (this.#isOver) return
+    try {
+      const nowMs = performance.now()
+      if (isRtcp(bytes)) this.#rtcp(bytes, nowMs)
+      else this.#rtp(bytes, nowMs)
+    } catch (error) {
+      if (error instanceof TapedeckError && error.code === 'TD_MALFORMED') this.#demux.strays.malformed++
+      else this.#failed(error)
+    }
+  }
+
+  /** For the transport. */
+  onBatch(): void {
+    if (this.#isOver) return
+    this.#outbox.flush()
+    this.#flushFrames()
+  }
+
+  /** For the transport. */
+  onState(state: TransportState): void {
+    if (this.#isOver) return
+    if (state === 'connected') {
+      this.#deadlines.connected(performance.now())
+      this.#meet('connected')
+      this.#meet('tracks_published')
+      this.#meet('subscribed')
+    } else if (state === 'closed') this.#finish(this.#deadlines.closed(performance.now()))
+  }
+
+  /** Every 20 to 50 ms. */
+  tick(nowMs: number): void {
+    if (this.#isOver) return
+    try {
+      for (const line of this.lines) line.tick(nowMs)
+      this.#feedback.tick(nowMs)
+      if (nowMs - this.#figuresAtMs >= FIGURES_INTERVAL_MS) this.#report(nowMs)
+    } catch (error) {
+      this.#failed(error)
+      return
+    }
+    this.#outbox.flush()
+    this.#flushFrames()
+    const end = this.#deadlines.check(nowMs)
+    if (end !== undefined) this.#finish(end)
+  }
+
+  #rtp(bytes: Uint8Array, nowMs: number): void {
+    const packet = new RtpPacket(bytes, nowMs)
+    if (this.#transportCcId !== 0) {
+      const sequence = packet.extension(this.#transportCcId)
+      if (sequence?.length === 2) this.#feedback.packet((sequence[0] << 8) | sequence[1], nowMs, packet.ssrc)
+    }
+    if (!this.#demux.route(packet)) return
+    this.#deadlines.heard(nowMs)
+    if (this.#met.size < 4) this.#meet('first_rtp')
+  }
+
+  #rtcp(bytes: Uint8Array, nowMs: number): void {
+    for (const packet of parseRtcp(bytes)) {
+      if (packet.type !== 'sr') continue
+      const encoding = this.#demux.encodingOf(packet.ssrc)
+      if (encoding instanceof IncomingEncoding) encoding.senderReport(packet, nowMs)
+      this.#meet('feedback_seen')
+    }
+  }
+
+  /** Receiver reports to the peer, figures to the sink. */
+  #report(nowMs: number): void {
+    this.#figuresAtMs = nowMs
+    const streams = this.lines.flatMap((line) => line.encodings.flatMap(({ stream }) => stream ?? []))
+    if (streams.length !== this.#knownSsrcs) {
+      this.#knownSsrcs = streams.length
+      this.#feedback.ssrcs = streams.map(({ ssrc }) => ssrc)
+    }
+    const blocks = streams.flatMap(({ receiver }) => receiver.reportBlock(nowMs) ?? [])
+    if (this.#deadlines.isConnected) this.#outbox.receiverReport(blocks)
+    const rttMs = this.#transport?.stats.rttMs
+    if (rttMs !== undefined) for (const { receiver } of streams) receiver.rttMs = rttMs
+    this.#sink.figures(this.#figures(rttMs))
+  }
+
+  #figures(rttMs: number | undefined): SessionFigures {
+    const video = this.lines.find(({ media }) => media.kind === 'video')?.delayMs
+    const audio = this.lines.find(({ media }) => media.kind === 'audio')?.delayMs
+    const { lastHeardMs } = this.#deadlines
+    const remote = this.#transport?.stats.remote
+    const { strays } = this.#demux
+    const encodings = this.lines.flatMap((line) => line.encodings.map((encoding) => encoding.figures()))
+    return {
+      tracks: this.lines.flatMap((line) => line.figures()),
+      strays: {
+        unknownSsrc: strays.unknownSsrc,
+        notNegotiated: encodings.reduce((sum, { notNegotiated }) => sum + notNegotiated, strays.notNegotiated),
+        malformed: encodings.reduce((sum, { malformed }) => sum + malformed, strays.malformed),
+      },
+      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(video === undefined || audio === undefined ? {} : { avOffsetMs: video - audio }),
+      ...(lastHeardMs === undefined ? {} : { lastRtpAtMs: performance.timeOrigin + lastHeardMs }),
+      ...(remote === undefined ? {} : { remote }),
+    }
+  }
+
+  #meet(line: ChecklistLine): void {
+    if (this.#met.has(line)) return
+    this.#met.add(line)
+    this.#sink.met(line)
+  }
+
+  #frame(frame: Frame): void {
+    this.#isUnflushed = true
+    this.#sink.frame(frame)
+    if (this.#met.size >= 7) return
+    const isKey = frame.track.kind === 'video' || this.lines.every(({ media }) => media.kind === 'audio')
+    if (isKey && frame.key) this.#meet('first_keyframe')
+    this.#meet('frames_flowing')
+  }
+
+  #flushFrames(): void {
+    if (!this.#isUnflushed) return
+    this.#isUnflushed = false
+    this.#sink.flush()
+  }
+
+  #failed(error: unknown): void {
+    const code = error instanceof TapedeckError ? error.code : 'TD_INTERNAL'
+    this.#finish({ reason: 'failed', code, message: error instanceof Error ? error.message : String(error) })
+  }
+
+  /** Gives out what is held, and says the end where there is one to say. */
+  #finish(end: SessionEnd | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    try {
+      for (const line of this.lines) line.finish()
+    } catch {
+      // it ends anyway
+    }
+    this.#flushFrames()
+    this.#arena.close()
+    if (end !== undefined) {
+      this.#sink.figures(this.#figures(this.#transport?.stats.rttMs))
+      this.#sink.end(end)
+    }
+    this.#onEnd(this)
+    this.#transport?.close()
+  }
+
+  #lineContext() {
+    return {
+      outbox: this.#outbox,
+      clock: this.#clock,
+      arena: this.#arena,
+      jitterBudgetMs: this.#request.jitterBudgetMs,
+      layers: this.#request.layers,
+      nextTrackId: () => this.#nextTrackId++,
+      sink: {
+        track: (track: Track) => this.#sink.track(track),
+        frame: (frame: Frame) => this.#frame(frame),
+        loss: (loss: MediaLoss) => this.#sink.loss(loss),
+      },
+    }
+  }
+
+  #bandwidthFeedback(): BandwidthFeedback {
+    const { media, extensions } = this.#negotiation
+    const has = (feedback: string) =>
+      media.some(({ formats }) => formats.some((format) => format.feedback.has(feedback)))
+    const videos = media.filter(({ kind }) => kind === 'video').length
+    return new BandwidthFeedback({
+      outbox: this.#outbox,
+      transportCc: extensions.transportCc !== undefined && has('transport-cc'),
+      remb: has('goog-remb'),
+      maxBitrateBps: videos * this.#request.maxBitrateBps + (media.length - videos) * AUDIO_BITRATE_BPS,
+    })
+  }
+}
