@@ -66,8 +66,8 @@ export class TaskWatch {
     if (this.#isLooking) return
     this.#isLooking = true
     try {
-      const { waiting, running } = await this.#tasks.counts(JOB_QUEUE)
-      if (this.#open.size > 0 || waiting + running > 0) await this.#compare()
+      const hasUnfinished = (await this.#tasks.nextDueMs(JOB_QUEUE)) !== undefined
+      if (this.#open.size > 0 || hasUnfinished) await this.#compare()
     } catch (error) {
       this.#logger.debug({ err: error }, 'the queue of jobs cannot be looked at now')
     } finally {

@@ -12,6 +12,8 @@ import { isLive } from './ownership.ts'
 const MAX_BYTES = 16 * 1024 * 1024
 /** Deeper ones are not ours; what users put into metadata included. */
 const MAX_DEPTH = 64
+/** How long the manifest of an automatic recording that is being finished waits to be written as that of one that is, ms. */
+const FINISHING_MS = 200
 /** Files below the recording directory that are looked at. */
 const MAX_FILES = 2_000_000
 
@@ -36,6 +38,8 @@ interface Writing {
   newest: number
   /** What is to be written next, where more than what is being written now was asked. */
   next: CatalogueEntry | undefined
+  /** Ends the wait for what follows soon; undefined while it is not waited for. */
+  hurry: (() => void) | undefined
   done: Promise<void>
 }
 
@@ -65,6 +69,7 @@ export class ManifestStore {
     if (running.newest <= entry.revision) {
       running.newest = entry.revision
       running.next = entry
+      if (!isFinishing(entry)) running.hurry?.()
     }
     return running.done
   }
@@ -82,6 +87,7 @@ export class ManifestStore {
     const running = this.#writing.get(manifestPathOf(entry))
     if (running === undefined) return
     running.next = undefined
+    running.hurry?.()
     await running.done.catch(() => undefined)
   }
 
@@ -153,7 +159,7 @@ export class ManifestStore {
   }
 
   #begin(path: string, entry: CatalogueEntry): Promise<void> {
-    const writing: Writing = { newest: entry.revision, next: undefined, done: Promise.resolve() }
+    const writing: Writing = { newest: entry.revision, next: undefined, hurry: undefined, done: Promise.resolve() }
     this.#writing.set(path, writing)
     writing.done = this.#work(path, entry, writing)
     return writing.done
@@ -162,6 +168,11 @@ export class ManifestStore {
   async #work(path: string, first: CatalogueEntry, writing: Writing): Promise<void> {
     try {
       for (let entry: CatalogueEntry | undefined = first; entry !== undefined; ) {
+        if (isFinishing(entry)) {
+          await untilHurried(writing)
+          entry = writing.next ?? entry
+          writing.next = undefined
+        }
         const isPassing = entry.automatic && isLive(entry) // its files tell as much, should the power be cut
         await this.#storage.replace(path, Buffer.from(`${JSON.stringify(entry, undefined, 1)}\n`), { isPassing })
         entry = writing.next
@@ -171,6 +182,21 @@ export class ManifestStore {
       this.#writing.delete(path)
     }
   }
+}
+
+/** Everybody who could have stopped it waits for the files anyway: a crash meanwhile finds it recording, which is as true. */
+function isFinishing({ automatic, recording }: CatalogueEntry): boolean {
+  return automatic && recording.status === 'processing' && recording.progress?.stage === 'finalising'
+}
+
+/** Resolves when nothing more is to be expected soon, or something has come that does not wait. */
+async function untilHurried(writing: Writing): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, FINISHING_MS)
+  writing.hurry = resolve
+  await promise
+  writing.hurry = undefined
+  clearTimeout(timer)
 }
 
 /**

@@ -21,7 +21,9 @@ export class ParticipantTake {
   }
   /** Media so far, ms, pauses closed up. */
   get durationMs(): number {
-    return this.#stretches.reduce((sum, stretch) => sum + stretch.frontMs, 0)
+    let sum = 0
+    for (const stretch of this.#stretches) sum += stretch.frontMs
+    return sum
   }
   get sizeBytes(): number {
     let sum = 0

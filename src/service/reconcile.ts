@@ -133,8 +133,8 @@ export class Reconciler {
   /** False when some are left for another time. */
   async #settleAbandoned(report: { settled: number }): Promise<boolean> {
     const { recordings, recorder, node, isHeld } = this.#options
-    const live = await recordings.live()
-    const abandoned = live.filter((entry) => !isHeld(entry.recording.recording_id) && isAbandoned(entry, node))
+    const others = await recordings.live((id) => !isHeld(id))
+    const abandoned = others.filter((entry) => isAbandoned(entry, node) && !isHeld(entry.recording.recording_id))
     if (abandoned.length === 0 && this.#isScanned) return true
     await recorder.recovered()
     let isComplete = true

@@ -165,7 +165,7 @@ export class RecordingService implements RecordingControl {
 
   async cleanUp(olderThanMs: number): Promise<number> {
     await this.#ready()
-    return cleanUp(this.#options.store.recordings, olderThanMs, (id) => this.remove(id))
+    return cleanUp(this, olderThanMs, (id) => this.remove(id))
   }
 
   rooms(): readonly RoomView[] {

@@ -5,6 +5,8 @@ import type { RecordingStore } from '../state/store.ts'
 import type { DeletionReason } from './removal.ts'
 
 const INTERVAL_MS = 60_000
+/** After a recording has ended, ms: a look goes through the whole catalogue, and serves all that end meanwhile. */
+const POKED_AFTER_MS = 1000
 /** How long a cancelled recording is remembered, ms. */
 const CANCELLED_FOR_MS = 24 * 3_600_000
 const PAGE = 1000
@@ -43,7 +45,7 @@ export class Retention {
   readonly #options: RetentionOptions
   #timer: NodeJS.Timeout | undefined
   #running: Promise<RetentionReport> | undefined
-  #isAskedAgain = false
+  #soon: NodeJS.Timeout | undefined
   #isStopped = false
 
   constructor(options: RetentionOptions) {
@@ -52,21 +54,20 @@ export class Retention {
 
   /** Looks now, and every minute. */
   start(): void {
-    this.poke()
-    this.#timer = setInterval(() => this.poke(), INTERVAL_MS).unref()
+    void this.run()
+    this.#timer = setInterval(() => void this.run(), INTERVAL_MS).unref()
   }
 
   /** Looks soon: a recording has ended. */
   poke(): void {
-    if (this.#isStopped) return
-    if (this.#running !== undefined) this.#isAskedAgain = true
-    else void this.run()
+    if (!this.#isStopped && this.#isLimited) this.#soon ??= setTimeout(() => void this.#look(), POKED_AFTER_MS).unref()
   }
 
   /** Begins nothing more; resolves when what is under way is done. */
   async stop(): Promise<void> {
     this.#isStopped = true
     clearInterval(this.#timer)
+    clearTimeout(this.#soon)
     await this.#running
   }
 
@@ -74,20 +75,26 @@ export class Retention {
   run(): Promise<RetentionReport> {
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
-      if (!this.#isAskedAgain) return
-      this.#isAskedAgain = false
-      this.poke()
     })
     return this.#running
+  }
+
+  get #isLimited(): boolean {
+    const { forMs, totalBytes, freeBytes } = this.#options.limits
+    return forMs !== undefined || totalBytes !== undefined || freeBytes !== undefined
+  }
+
+  async #look(): Promise<void> {
+    this.#soon = undefined
+    await this.#running // which may have begun before that recording had ended
+    if (!this.#isStopped) await this.run()
   }
 
   async #run(): Promise<RetentionReport> {
     const report = { deleted: 0, forgotten: 0 }
     try {
       report.forgotten = await this.#forgetCancelled()
-      const { forMs, totalBytes, freeBytes } = this.#options.limits
-      if (forMs === undefined && totalBytes === undefined && freeBytes === undefined) return report
-      report.deleted = await this.#sweep(await this.#candidates())
+      if (this.#isLimited) report.deleted = await this.#sweep(await this.#candidates())
     } catch (error) {
       this.#options.logger.error({ err: error }, 'retention could not do its work; it tries again in a minute')
     }

@@ -70,7 +70,7 @@ export class RoomKeeper {
   /** What all of them write now, bits per second. */
   get writeRateBps(): number {
     let rate = 0
-    for (const { room } of this.#rooms.values()) rate += room.figures.bitrateBps
+    for (const { room } of this.#rooms.values()) rate += room.bitrateBps
     return rate
   }
 
@@ -168,7 +168,7 @@ export class RoomKeeper {
     for (const { upkeep } of this.#rooms.values()) upkeep.tick(nowMs)
     if (this.#ticks++ % TICKS_PER_FORECAST !== 0) return
     for (const { room } of this.#rooms.values()) {
-      if (!room.record.entry.automatic && room.figures.bitrateBps > 0) forecast.settled(room.record.id)
+      if (!room.record.entry.automatic && room.bitrateBps > 0) forecast.settled(room.record.id)
     }
     forecast.check()
   }

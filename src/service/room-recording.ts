@@ -97,22 +97,22 @@ export class RoomRecording implements TakeOwner {
     return status === 'pending' || status === 'recording' || status === 'paused'
   }
   get figures(): LiveFigures {
-    let durationMs = 0
     let sizeBytes = 0
+    for (const take of this.#takes.values()) sizeBytes += take.sizeBytes
+    return { durationMs: this.#durationMs, sizeBytes, bitrateBps: this.bitrateBps }
+  }
+  /** What all participants together write now. */
+  get bitrateBps(): number {
     let bitrateBps = 0
-    for (const take of this.#takes.values()) {
-      durationMs = Math.max(durationMs, take.durationMs)
-      sizeBytes += take.sizeBytes
-      bitrateBps += take.bitrateBps
-    }
-    return { durationMs, sizeBytes, bitrateBps }
+    for (const take of this.#takes.values()) bitrateBps += take.bitrateBps
+    return bitrateBps
   }
 
   /** How much of what it may last is used up, ms: media, or time without pauses where that is more. */
   elapsedMs(nowMs: number): number {
     const sinceMs =
       this.#startedAtMs === undefined ? 0 : (this.#pausedAtMs ?? nowMs) - this.#startedAtMs - this.#pausesMs
-    return Math.max(this.figures.durationMs, sinceMs)
+    return Math.max(this.#durationMs, sinceMs)
   }
 
   /** Whether what `participantId` publishes now goes into it. */
@@ -184,7 +184,7 @@ export class RoomRecording implements TakeOwner {
     return {
       files,
       participants: [...this.#takes.values()].map((take) => take.participant()),
-      duration_seconds: this.figures.durationMs / 1000,
+      duration_seconds: this.#durationMs / 1000,
       file_size_bytes: sourceBytes(files),
       ...mainFacts(this.record.entry, files, this.#options.recordDir),
       ...this.#format(files),
@@ -217,6 +217,13 @@ export class RoomRecording implements TakeOwner {
       this.record.move('recording')
     }
     if (isOver(recording)) queueMicrotask(() => this.#checkPresence()) // who is replaced is back in the same moment
+  }
+
+  /** Of the furthest participant. */
+  get #durationMs(): number {
+    let durationMs = 0
+    for (const take of this.#takes.values()) durationMs = Math.max(durationMs, take.durationMs)
+    return durationMs
   }
 
   #keep(first: Part): void {

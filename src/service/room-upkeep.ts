@@ -47,7 +47,7 @@ export class RoomUpkeep {
   #look(nowMs: number, limits: RoomLimits): void {
     const room = this.#room
     const { record } = room
-    const { sizeBytes, bitrateBps } = room.figures
+    const { durationMs, sizeBytes, bitrateBps } = room.figures
     if (sizeBytes >= limits.maxSizeBytes) {
       room.stop('max-size')
       return
@@ -58,7 +58,7 @@ export class RoomUpkeep {
     if (record.status !== 'recording' || nowMs - this.#progressAtMs < PROGRESS_EVERY_MS) return
     this.#progressAtMs = nowMs
     const data = {
-      duration_seconds: room.figures.durationMs / 1000,
+      duration_seconds: durationMs / 1000,
       file_size_bytes: sizeBytes,
       bitrate_bps: bitrateBps,
     }

@@ -7,6 +7,9 @@ import { type Backlog, WriteBehind } from './write-behind.ts'
 /** Nobody waits for an automatic recording to be listed: what changes of it within this is written once, ms. */
 const GATHERING_MS = 300
 
+/** At once in one call of the store. */
+const MAX_BATCH = 50
+
 /** What is to happen to an entry: the newest wish alone. */
 type Wish = { readonly entry: CatalogueEntry | undefined }
 
@@ -73,11 +76,28 @@ export class RecordingWriter implements Backlog {
     this.#behind.wake()
   }
 
-  /** For `WriteBehind`: the wish that has waited longest. */
+  /** For `WriteBehind`: the wishes that have waited longest. */
   async store(): Promise<void> {
-    const [first] = this.#wishes
-    if (first === undefined) return
-    const [id, wish] = first
+    const wishes = [...this.#wishes].slice(0, MAX_BATCH)
+    const entries = wishes.flatMap(([, { entry }]) => entry ?? [])
+    if (entries.length > 1 && (await this.#storeAll(entries))) {
+      for (const [id, wish] of wishes) if (wish.entry !== undefined) this.#granted(id, wish)
+    }
+    for (const [id, wish] of wishes) if (this.#wishes.get(id) === wish) await this.#storeOne(id, wish)
+  }
+
+  /** False when one of them is not to be stored: the others are. */
+  async #storeAll(entries: readonly CatalogueEntry[]): Promise<boolean> {
+    try {
+      await this.#store.putAll(entries)
+      return true
+    } catch (error) {
+      if (error instanceof StateAwayError) throw error
+      return false
+    }
+  }
+
+  async #storeOne(id: string, wish: Wish): Promise<void> {
     try {
       if (wish.entry === undefined) await this.#store.remove(id)
       else await this.#store.put(wish.entry)
@@ -85,6 +105,11 @@ export class RecordingWriter implements Backlog {
       if (error instanceof StateAwayError) throw error
       this.#logger.error({ err: error, recording_id: id }, 'an entry cannot be stored; its manifest has it')
     }
+    this.#granted(id, wish)
+  }
+
+  /** What was wished anew meanwhile waits still. */
+  #granted(id: string, wish: Wish): void {
     if (this.#wishes.get(id) === wish) this.#wishes.delete(id)
   }
 }

@@ -41,6 +41,8 @@ export interface RecordingStore {
   admit(entry: CatalogueEntry, limits: ActiveLimits): Promise<void>
   /** Enters or replaces. False when the store holds a newer revision already, which then stays. */
   put(entry: CatalogueEntry): Promise<boolean>
+  /** As `put` for each of them, for less. Not one atomic step: after a failure some may have been taken. */
+  putAll(entries: readonly CatalogueEntry[]): Promise<void>
   get(id: string): Promise<CatalogueEntry | undefined>
   /** No error when it is gone already. */
   remove(id: string): Promise<void>
@@ -48,8 +50,8 @@ export interface RecordingStore {
   list(query: RecordingQuery): Promise<RecordingPage>
   /** How many `list` would give on all pages. */
   count(query: Omit<RecordingQuery, 'cursor' | 'limit'>): Promise<number>
-  /** All in a live status, oldest first. */
-  live(): Promise<CatalogueEntry[]>
+  /** All in a live status, oldest first; only those of which `isAsked` says so. */
+  live(isAsked?: (id: string) => boolean): Promise<CatalogueEntry[]>
 }
 
 /** Whether the state can be had. */

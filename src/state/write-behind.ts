@@ -22,6 +22,7 @@ export class WriteBehind {
   readonly #logger: Logger
   readonly #waiting = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
+  #soon: NodeJS.Immediate | undefined
   #isRunning = false
   #isClosed = false
   #pauseMs = FIRST_PAUSE_MS
@@ -33,11 +34,10 @@ export class WriteBehind {
     this.#logger = logger
   }
 
-  /** There is something to store. */
+  /** There is something to store: with all that comes in the same turn of the event loop. */
   wake(): void {
     if (this.#isRunning || this.#isClosed || this.#timer !== undefined) return
-    this.#isRunning = true
-    void this.#run()
+    this.#soon ??= setImmediate(() => this.#begin())
   }
 
   /** Does not wait until it is time for the next try: the store is back. */
@@ -65,7 +65,16 @@ export class WriteBehind {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#timer = undefined
+    clearImmediate(this.#soon)
     this.#tell()
+  }
+
+  #begin(): void {
+    clearImmediate(this.#soon)
+    this.#soon = undefined
+    if (this.#isRunning || this.#isClosed) return
+    this.#isRunning = true
+    void this.#run()
   }
 
   async #run(): Promise<void> {
@@ -78,7 +87,7 @@ export class WriteBehind {
       this.#isRunning = false
     }
     if (this.#backlog.pending === 0) this.#tell()
-    else if (this.#timer === undefined) this.wake()
+    else if (this.#timer === undefined) this.#begin()
   }
 
   #recovered(): void {
@@ -107,7 +116,7 @@ export class WriteBehind {
   #again(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.wake()
+    this.#begin()
   }
 
   #tell(): void {

@@ -42,7 +42,7 @@ describe('a recording of a room', () => {
     expect(content).toMatchObject({ finalised: true, faults: [] })
     expect(entry.recording.file_size_bytes).toBe(control.rig.storage.bytesOf(entry.recording.local_path ?? '').length)
     expect(await service.get(id)).toEqual(entry)
-    expect(await control.store.recordings.get(id)).toEqual(entry)
+    await expect.poll(() => control.store.recordings.get(id)).toEqual(entry)
     expect(await control.manifests()).toEqual([entry])
     expect(control.types(id)).toEqual([
       'recording_started',

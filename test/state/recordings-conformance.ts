@@ -56,6 +56,21 @@ export function recordingsConform(fresh: () => StoreBench): void {
       expect(await recordings.put(entryOf('a', { revision: 1 }))).toBe(true)
     })
 
+    it('takes many at once, of each what is newest', async () => {
+      const { recordings } = await fresh().open()
+      await recordings.put(entryOf('b', { revision: 3 }))
+      await recordings.putAll([
+        entryOf('a'),
+        entryOf('b', { revision: 2 }),
+        entryOf('c'),
+        entryOf('a', { revision: 2 }),
+      ])
+      const revisions = await Promise.all(['a', 'b', 'c'].map(async (id) => (await recordings.get(id))?.revision))
+      expect(revisions).toEqual([2, 3, 1])
+      await recordings.putAll([])
+      expect(await recordings.count({})).toBe(3)
+    })
+
     it('finds by everything at once, follows every change, and keeps rooms and users apart', async () => {
       const { recordings } = await fresh().open()
       const rooms = ['r', 'r|', '*', 'r:1']
@@ -130,6 +145,8 @@ export function recordingsConform(fresh: () => StoreBench): void {
       }
       const ids = (await recordings.live()).map(({ recording }) => recording.recording_id)
       expect(ids).toEqual(['processing', 'paused', 'recording', 'pending'])
+      const some = await recordings.live((id) => id === 'recording' || id === 'processing' || id === 'failed')
+      expect(some.map(({ recording }) => recording.recording_id)).toEqual(['processing', 'recording'])
       await recordings.put(entryOf('paused', { revision: 2, recording: { status: 'failed' } }))
       await recordings.remove('pending')
       expect(await recordings.live()).toHaveLength(2)

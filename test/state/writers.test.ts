@@ -39,6 +39,7 @@ async function cuttable() {
     count: real.count.bind(real),
     live: real.live.bind(real),
     put: (entry: CatalogueEntry) => across(1, () => real.put(entry)),
+    putAll: (entries: readonly CatalogueEntry[]) => across(entries.length, () => real.putAll(entries)),
     remove: (id: string) => across(1, () => real.remove(id)),
   }
   const events: EventStore = {
@@ -89,6 +90,21 @@ describe('RecordingWriter', () => {
     expect(log.of('warn')).toHaveLength(1)
     expect(log.of('info')).toHaveLength(1)
     expect(await writer.flush(SOON)).toBe(true)
+    writer.close()
+  })
+
+  it('brings what changed together in one call, and the others where one of them is not to be stored', async () => {
+    const { store, line, recordings } = await cuttable()
+    const log = new LogLines()
+    const writer = new RecordingWriter(recordings, log)
+    for (let i = 0; i < 60; i++) writer.put(entryOf(`r${i}`))
+    expect(await writer.flush(SOON)).toBe(true)
+    expect(line.calls).toEqual([50, 10])
+    const bad = { ...entryOf('bad'), created_at: 'never' }
+    for (const entry of [entryOf('x'), bad, entryOf('y')]) writer.put(entry)
+    expect(await writer.flush(SOON)).toBe(true)
+    expect(await store.recordings.count({})).toBe(62)
+    expect(log.of('error')).toHaveLength(1)
     writer.close()
   })
 

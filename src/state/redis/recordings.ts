@@ -48,6 +48,10 @@ export class RedisRecordings implements RecordingStore {
     return (await this.#link.run(PUT, ...this.#written(entry))) === 1
   }
 
+  async putAll(entries: readonly CatalogueEntry[]): Promise<void> {
+    await Promise.all(entries.map((entry) => this.put(entry)))
+  }
+
   async get(id: string): Promise<CatalogueEntry | undefined> {
     const text = await this.#link.command('HGET', 'catalogue:entries', id)
     return typeof text === 'string' ? parseEntry(`${this.#link.prefix}catalogue:entries ${id}`, text) : undefined
@@ -71,8 +75,8 @@ export class RedisRecordings implements RecordingStore {
     return Number(await this.#link.run(COUNT, highest, lowest, ...indexNames(query)))
   }
 
-  async live(): Promise<CatalogueEntry[]> {
-    return this.#entries(pairs(await this.#link.run(LIVE)))
+  async live(isAsked: (id: string) => boolean = () => true): Promise<CatalogueEntry[]> {
+    return this.#entries(pairs(await this.#link.run(LIVE)).filter(([member]) => isAsked(parseMember(member).id)))
   }
 
   close(): void {

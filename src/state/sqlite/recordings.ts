@@ -48,6 +48,12 @@ export class SqliteRecordings implements RecordingStore {
     return this.#connection.run(() => this.#put(entry))
   }
 
+  putAll(entries: readonly CatalogueEntry[]): Promise<void> {
+    return this.#connection.transaction(() => {
+      for (const entry of entries) this.#put(entry)
+    })
+  }
+
   async get(id: string): Promise<CatalogueEntry | undefined> {
     const row = await this.#connection.run(() => this.#connection.get('SELECT entry FROM recording WHERE id = ?', id))
     return row === undefined ? undefined : parseEntry(`recording ${id}`, String(row.entry))
@@ -77,9 +83,14 @@ export class SqliteRecordings implements RecordingStore {
     return number(await this.#connection.run(() => this.#connection.get(sql, ...values)), 'n')
   }
 
-  async live(): Promise<CatalogueEntry[]> {
-    const sql = 'SELECT id, entry FROM recording WHERE is_live = 1 ORDER BY created_ms, id'
-    return this.#entries(await this.#connection.run(() => this.#connection.all(sql)))
+  async live(isAsked: (id: string) => boolean = () => true): Promise<CatalogueEntry[]> {
+    const rows = await this.#connection.run(() =>
+      this.#connection
+        .all('SELECT id FROM recording WHERE is_live = 1 ORDER BY created_ms, id')
+        .filter(({ id }) => isAsked(String(id)))
+        .flatMap(({ id }) => this.#connection.all('SELECT id, entry FROM recording WHERE id = ?', String(id))),
+    )
+    return this.#entries(rows)
   }
 
   #put(entry: CatalogueEntry): boolean {
