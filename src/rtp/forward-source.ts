@@ -1,10 +1,7 @@
+import { beginsKeyframe, type ForwardCodec } from './keyframe-start.ts'
 import type { EncodingClock, MediaClock } from './media-clock.ts'
 import type { RtpPacket } from './packet.ts'
 import type { PacketSink } from './packet-sink.ts'
-import type { RtpForwarder } from './rtp-forwarder.ts'
-
-/** Codecs whose packets can be told to begin a keyframe. Sound always does. */
-export type ForwardCodec = 'h264' | 'h265' | 'vp8' | 'vp9' | 'av1' | 'audio'
 
 /** One encoding to be forwarded. */
 export interface ForwardSourceOptions {
@@ -17,21 +14,85 @@ export interface ForwardSourceOptions {
   requestKeyframe(): void
 }
 
+/** One packet as a source hands it on. */
+export interface ForwardPacket {
+  readonly packet: RtpPacket
+  /** Counts packets, lost ones as well, in the source's order. */
+  readonly index: number
+  /** The participant's time, in ticks of the track's clock. */
+  readonly ticks: number
+}
+
+/** Who is given the packets of a source. */
+export interface ForwardTarget {
+  forward(source: ForwardSource, packet: ForwardPacket): void
+}
+
+/** Packets kept for retransmission; a power of two. A second of a good video. */
+const KEPT_PACKETS = 1024
+
 /**
  * One encoding with its watchers: takes what a `RtpReceiver` gives in order, keeps the last packets for retransmission, once for
  * all watchers, and hands each to the forwarders that are on it. Costs nothing while there are none.
  */
 export class ForwardSource implements PacketSink {
   readonly codec: ForwardCodec
+  readonly clockRateHz: number
+  readonly mediaClock: MediaClock
+  readonly #clock: EncodingClock
+  readonly #requestKeyframe: () => void
+  readonly #kept: (ForwardPacket | undefined)[] = []
+  readonly #targets: ForwardTarget[] = []
+  #index = 0
+  #timestamp = -1
+  #ticks = 0
 
   constructor(options: ForwardSourceOptions) {
     this.codec = options.codec
+    this.clockRateHz = options.clockRateHz
+    this.mediaClock = options.mediaClock
+    this.#clock = options.encodingClock
+    this.#requestKeyframe = options.requestKeyframe
   }
 
-  packet(_packet: RtpPacket): void {}
-  lost(_count: number): void {}
+  packet(packet: RtpPacket): void {
+    if (this.#targets.length === 0) return
+    if (packet.timestamp !== this.#timestamp) {
+      this.#timestamp = packet.timestamp
+      this.#ticks = this.#clock.timeOf(packet.timestamp, packet.arrivalMs)
+    }
+    const kept: ForwardPacket = { packet, index: this.#index++, ticks: this.#ticks }
+    this.#kept[kept.index & (KEPT_PACKETS - 1)] = kept
+    // Backwards: a target may leave while it is being served.
+    for (let i = this.#targets.length - 1; i >= 0; i--) this.#targets[i]?.forward(this, kept)
+  }
 
-  /** Called by forwarders. */
-  add(_forwarder: RtpForwarder): void {}
-  remove(_forwarder: RtpForwarder): void {}
+  /** Numbers are left out for them, so that watchers notice. */
+  lost(count: number): void {
+    this.#index += count
+  }
+
+  /** What is still kept of it. */
+  at(index: number): ForwardPacket | undefined {
+    const kept = this.#kept[index & (KEPT_PACKETS - 1)]
+    return kept?.index === index ? kept : undefined
+  }
+
+  beginsKeyframe(packet: RtpPacket): boolean {
+    return beginsKeyframe(this.codec, packet.payload)
+  }
+
+  requestKeyframe(): void {
+    this.#requestKeyframe()
+  }
+
+  add(target: ForwardTarget): void {
+    if (!this.#targets.includes(target)) this.#targets.push(target)
+  }
+
+  remove(target: ForwardTarget): void {
+    const at = this.#targets.indexOf(target)
+    if (at >= 0) this.#targets.splice(at, 1)
+    if (this.#targets.length === 0) this.#kept.length = 0
+  }
 }

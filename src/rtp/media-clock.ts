@@ -1,55 +1,55 @@
+import { EncodingClock } from './encoding-clock.ts'
+import { ParticipantLine } from './participant-line.ts'
+
+export type { EncodingClock }
+
 /**
- * The clock of one participant: RTP times of all its streams on one line, in ms of our own clock since it began.
+ * The clock of one participant: RTP times of all its streams on one line, which follows our own clock.
  *
- * Before an encoding's first reference its frames lie where they came; then where the sender's clock has them, eased over.
+ * Before an encoding's first reference its frames lie where they came; then where the sender's wall clock has them, eased over.
  */
 export class MediaClock {
+  readonly #line = new ParticipantLine()
+
   /** One per track; all encodings (simulcast layers) of a track have one clock rate. */
   track(clockRateHz: number): TrackClock {
-    return new TrackClock(clockRateHz)
+    return new TrackClock(clockRateHz, this.#line)
   }
 
-  /** The participant's time at a moment of our clock, ms. */
-  atMs(_nowMs: number): number {
-    return 0
+  /** The participant's time at a moment of our clock, ms; 1000 at its first frame. */
+  atMs(nowMs: number): number {
+    return this.#line.atMs(nowMs)
   }
 }
 
 /** The encodings of a track. */
 export class TrackClock {
   readonly clockRateHz: number
+  readonly #line: ParticipantLine
+  readonly #encodings: EncodingClock[] = []
 
-  constructor(clockRateHz: number) {
+  constructor(clockRateHz: number, line: ParticipantLine) {
     this.clockRateHz = clockRateHz
+    this.#line = line
   }
 
   /** For a new SSRC. */
   encoding(): EncodingClock {
-    return new EncodingClock()
+    const encoding = new EncodingClock(this.clockRateHz, this.#line, this)
+    this.#encodings.push(encoding)
+    return encoding
+  }
+
+  /** Its SSRC is gone. */
+  remove(encoding: EncodingClock): void {
+    const at = this.#encodings.indexOf(encoding)
+    if (at >= 0) this.#encodings.splice(at, 1)
   }
 
   /** How long after their time the frames of this track come at least, ms. Of video less that of audio: the A/V offset. */
   get delayMs(): number {
-    return 0
-  }
-}
-
-/** The clock of one SSRC. */
-export class EncodingClock {
-  /** The sender says which of its wall clock's times an RTP timestamp has: a sender report, or abs-capture-time of a packet. */
-  reference(_ntpMs: number, _timestamp: number): void {}
-
-  /**
-   * The participant's time of an RTP timestamp, in ticks of the track's clock rate; never below 0. Call in decoding order;
-   * twice for the same timestamp does no harm.
-   * @param arrivalMs `RtpPacket.arrivalMs` of (any of) its packets
-   */
-  timeOf(timestamp: number, _arrivalMs: number): number {
-    return timestamp
-  }
-
-  /** How much faster the sender's RTP clock runs than ours, in millionths. */
-  get driftPpm(): number {
-    return 0
+    let least = Number.POSITIVE_INFINITY
+    for (const { delayMs } of this.#encodings) if (delayMs < least) least = delayMs
+    return least === Number.POSITIVE_INFINITY ? 0 : least
   }
 }

@@ -1,6 +1,10 @@
-import type { ForwardSource } from './forward-source.ts'
+import { type ForwardRun, ForwardRuns } from './forward-run.ts'
+import type { ForwardPacket, ForwardSource, ForwardTarget } from './forward-source.ts'
 import type { RtcpPacket } from './rtcp.ts'
 import type { RtcpOutbox } from './rtcp-outbox.ts'
+import { RtpWriter } from './rtp-writer.ts'
+import { sequenceDelta } from './sequence.ts'
+import { Vp8Continuity } from './vp8-continuity.ts'
 
 /** One stream to one watcher. */
 export interface RtpForwarderOptions {
@@ -31,27 +35,230 @@ export interface RtpForwarderFigures {
   readonly rttMs: number | undefined
 }
 
+const SENDER_REPORT_INTERVAL_MS = 1000
+/** Retransmissions between two ticks. */
+const MAX_RETRANSMISSIONS = 128
+/** The same packet is not sent again sooner, ms. */
+const RETRANSMISSION_INTERVAL_MS = 30
+/** A power of two. */
+const RETRANSMISSION_MEMORY = 1024
+const KEYFRAME_INTERVAL_MS = 300
+/** From one source to the next time goes on by so much at least. */
+const MIN_STEP_MS = 1
+const NTP_EPOCH_MS = 2_208_988_800_000 // 1900 to 1970, RFC 3550 §4
+const NO_VP8 = { pictureId: 0, tl0: 0 }
+/** One for all: each packet is sent before the next is written. */
+const writer = new RtpWriter()
+
 /** One stream to one watcher: rewrites what differs between publisher, layers and watcher; answers NACK. */
-export class RtpForwarder {
+export class RtpForwarder implements ForwardTarget {
   readonly ssrc: number
+  readonly #options: RtpForwarderOptions
+  readonly #mid: Uint8Array | undefined
+  readonly #runs = new ForwardRuns()
+  readonly #vp8 = new Vp8Continuity()
+  /** Extended; the next one. */
+  #nextSequence = 0x10000 + Math.floor(Math.random() * 0x8000)
+  #addTicks = Math.floor(Math.random() * 0x80000000)
+  #rtxSequence = Math.floor(Math.random() * 0x8000)
+  #pending: ForwardSource | undefined
+  #last: { readonly ticks: number; readonly arrivalMs: number } | undefined
+  #retransmittedAtMs: Float64Array | undefined
+  #retransmissionsLeft = MAX_RETRANSMISSIONS
+  #reportAtMs = Number.NEGATIVE_INFINITY
+  #keyframeAskedAtMs = Number.NEGATIVE_INFINITY
+  #packets = 0
+  #bytes = 0
+  #retransmitted = 0
+  #notFound = 0
+  #keyframeRequests = 0
+  #lossRate = 0
+  #rttMs: number | undefined
 
   constructor(options: RtpForwarderOptions) {
     this.ssrc = options.ssrc
+    this.#options = options
+    this.#mid = options.mid === undefined ? undefined : new TextEncoder().encode(options.mid.value)
   }
 
   /** Forwards this one from its next keyframe on, which is asked for; the one before goes on until then. Undefined: stops. */
-  switchTo(_source: ForwardSource | undefined): void {}
+  switchTo(source: ForwardSource | undefined): void {
+    const current = this.#runs.current?.source
+    if (this.#pending !== current) this.#pending?.remove(this)
+    this.#pending = undefined
+    if (source === current && source !== undefined) return
+    if (source === undefined) {
+      current?.remove(this)
+      this.#runs.clear()
+      return
+    }
+    this.#pending = source
+    source.add(this)
+    if (source.codec !== 'audio') source.requestKeyframe()
+  }
+
+  /** By sources. */
+  forward(source: ForwardSource, kept: ForwardPacket): void {
+    const payloadType = this.#options.payloadTypes.get(kept.packet.payloadType)
+    if (source === this.#pending && payloadType !== undefined && source.beginsKeyframe(kept.packet))
+      this.#begin(source, kept)
+    const run = this.#runs.current
+    if (run === undefined || run.source !== source) return
+    if (payloadType === undefined) {
+      this.#runs.push({ ...run, first: this.#nextSequence, addSequence: this.#nextSequence - kept.index - 1 })
+      return
+    }
+    const sequence = kept.index + run.addSequence
+    this.#nextSequence = sequence + 1
+    this.#last = { ticks: kept.ticks + run.addTicks, arrivalMs: kept.packet.arrivalMs }
+    this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined })
+    this.#packets++
+    this.#bytes += kept.packet.payload.length
+  }
 
   /** What the watcher says by RTCP; only what concerns this stream is taken. */
-  rtcp(_packet: RtcpPacket, _nowMs: number): void {}
+  rtcp(packet: RtcpPacket, nowMs: number): void {
+    if (packet.type === 'nack' && packet.mediaSsrc === this.ssrc) {
+      for (const sequence of packet.sequences) this.#retransmit(sequence, nowMs)
+    } else if (packet.type === 'pli' && packet.mediaSsrc === this.ssrc) this.#askKeyframe(nowMs)
+    else if (packet.type === 'fir' && packet.requests.some(({ ssrc }) => ssrc === this.ssrc)) this.#askKeyframe(nowMs)
+    else if (packet.type === 'rr' || packet.type === 'sr') {
+      for (const block of packet.blocks) {
+        if (block.ssrc !== this.ssrc) continue
+        this.#lossRate = block.fractionLost / 256
+        if (block.lastSr === 0) continue
+        const roundTrip = (ntpMiddle(nowMs) - block.lastSr - block.delaySinceLastSr) | 0
+        if (roundTrip >= 0) this.#rttMs = (roundTrip * 1000) / 65536
+      }
+    }
+  }
 
-  /** Sender reports. */
-  tick(_nowMs: number): void {}
+  /** Sender reports. `nowMs` as `RtpPacket.arrivalMs`. */
+  tick(nowMs: number): void {
+    this.#retransmissionsLeft = MAX_RETRANSMISSIONS
+    const run = this.#runs.current
+    if (run === undefined || this.#packets === 0 || nowMs - this.#reportAtMs < SENDER_REPORT_INTERVAL_MS) return
+    this.#reportAtMs = nowMs
+    const ticks = (run.source.mediaClock.atMs(nowMs) * run.source.clockRateHz) / 1000
+    this.#options.outbox.senderReport({
+      ssrc: this.ssrc,
+      ntpMs: ntpMs(nowMs),
+      timestamp: Math.round(ticks) + run.addTicks,
+      packets: this.#packets,
+      octets: this.#bytes,
+    })
+  }
 
-  figures(): RtpForwarderFigures | undefined {
-    return undefined
+  figures(): RtpForwarderFigures {
+    return {
+      packets: this.#packets,
+      bytes: this.#bytes,
+      retransmitted: this.#retransmitted,
+      notFound: this.#notFound,
+      keyframeRequests: this.#keyframeRequests,
+      lossRate: this.#lossRate,
+      rttMs: this.#rttMs,
+    }
   }
 
   /** Leaves its source. Idempotent. */
-  close(): void {}
+  close(): void {
+    this.switchTo(undefined)
+  }
+
+  /** The pending source has a keyframe: it goes on where the one before left off. */
+  #begin(source: ForwardSource, { packet, index, ticks }: ForwardPacket): void {
+    const before = this.#runs.current
+    this.#pending = undefined
+    if (before !== undefined && before.source !== source) before.source.remove(this)
+    const last = this.#last
+    let addTicks = this.#addTicks
+    if (last !== undefined && before?.source.mediaClock !== source.mediaClock) {
+      // Another participant's clock, or the same one's after it came back: only arrival connects them.
+      addTicks = Math.round(last.ticks + ((packet.arrivalMs - last.arrivalMs) * source.clockRateHz) / 1000) - ticks
+      this.#addTicks = addTicks
+    }
+    if (last !== undefined) {
+      addTicks = Math.max(addTicks, last.ticks + Math.ceil((MIN_STEP_MS * source.clockRateHz) / 1000) - ticks)
+    }
+    const addVp8 = source.codec === 'vp8' ? this.#vp8.begin(packet.payload) : NO_VP8
+    this.#runs.push({ source, first: this.#nextSequence, addSequence: this.#nextSequence - index, addTicks, addVp8 })
+  }
+
+  #write(
+    { packet, ticks }: ForwardPacket,
+    run: ForwardRun,
+    as: { payloadType: number; ssrc: number; sequence: number; original: number | undefined },
+  ): void {
+    writer.begin({
+      payloadType: as.payloadType,
+      marker: packet.marker,
+      sequenceNumber: as.sequence,
+      timestamp: (ticks + run.addTicks) % 2 ** 32,
+      ssrc: as.ssrc,
+    })
+    for (const [from, to] of this.#options.extensions) {
+      const value = packet.extension(from)
+      if (value !== undefined) writer.extension(to, value)
+    }
+    if (this.#mid !== undefined && this.#options.mid !== undefined)
+      writer.extension(this.#options.mid.extensionId, this.#mid)
+    const written = writer.finish(packet.payload, as.original)
+    if (written === undefined) return
+    if (run.source.codec === 'vp8') {
+      this.#vp8.rewrite(written, written.length - packet.payload.length, run.addVp8, as.original === undefined)
+    }
+    this.#options.send(written)
+  }
+
+  #retransmit(sequenceNumber: number, nowMs: number): void {
+    const sequence = this.#nextSequence + sequenceDelta(this.#nextSequence & 0xffff, sequenceNumber)
+    if (sequence >= this.#nextSequence || this.#retransmissionsLeft <= 0) return
+    const run = this.#runs.of(sequence)
+    const kept = run?.source.at(sequence - run.addSequence)
+    const payloadType = kept === undefined ? undefined : this.#options.payloadTypes.get(kept.packet.payloadType)
+    if (run === undefined || kept === undefined || payloadType === undefined) {
+      this.#notFound++
+      return
+    }
+    const sentAtMs = (this.#retransmittedAtMs ??= new Float64Array(RETRANSMISSION_MEMORY).fill(
+      -RETRANSMISSION_INTERVAL_MS,
+    ))
+    const slot = sequence & (RETRANSMISSION_MEMORY - 1)
+    if (nowMs - sentAtMs[slot] < RETRANSMISSION_INTERVAL_MS) return
+    sentAtMs[slot] = nowMs
+    this.#retransmissionsLeft--
+    this.#retransmitted++
+    const rtx = this.#options.rtx
+    const rtxPayloadType = rtx?.payloadTypes.get(payloadType)
+    if (rtx === undefined || rtxPayloadType === undefined) {
+      this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined })
+    } else {
+      const as = {
+        payloadType: rtxPayloadType,
+        ssrc: rtx.ssrc,
+        sequence: this.#rtxSequence++,
+        original: sequence & 0xffff,
+      }
+      this.#write(kept, run, as)
+    }
+  }
+
+  #askKeyframe(nowMs: number): void {
+    this.#keyframeRequests++
+    if (nowMs - this.#keyframeAskedAtMs < KEYFRAME_INTERVAL_MS) return
+    this.#keyframeAskedAtMs = nowMs
+    const source = this.#pending ?? this.#runs.current?.source
+    if (source !== undefined && source.codec !== 'audio') source.requestKeyframe()
+  }
+}
+
+/** Wall clock at a moment of `performance.now()`, ms since 1900. */
+function ntpMs(nowMs: number): number {
+  return NTP_EPOCH_MS + performance.timeOrigin + nowMs
+}
+
+/** Its middle 32 bits, in 1/65536 s. */
+function ntpMiddle(nowMs: number): number {
+  return Math.round((ntpMs(nowMs) * 65536) / 1000) % 2 ** 32
 }
