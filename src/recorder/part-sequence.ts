@@ -1,12 +1,11 @@
 import { maxFileMs } from '../container/formats.ts'
-import type { StreamAddress } from '../live/stream.ts'
 import { rescale } from '../media/clock.ts'
 import type { Frame } from '../media/frame.ts'
-import { type AskedFormat, formatFor } from './format-choice.ts'
 import type { Lane } from './lane.ts'
 import { LaneSet } from './lane-set.ts'
 import type { Part } from './part.ts'
-import { createPart } from './part-creation.ts'
+import type { PartSequenceOptions, PartSequenceOwner } from './part-sequence-options.ts'
+import { PartWorks } from './part-works.ts'
 import { PlaceWatch } from './place-watch.ts'
 import { type PartReason, Segmenter } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
@@ -16,32 +15,6 @@ import { US_PER_S } from './track-clock.ts'
 const HIGH_WATER_BYTES = 8 * 1024 * 1024
 /** How long a part may wait for tracks that have not gone over to the next one, ms. */
 const CLOSING_WAIT_MS = 5000
-
-/** Which recording the parts belong to. */
-export interface PartSequenceOptions {
-  readonly recordingId: string
-  readonly address: StreamAddress
-  readonly title: string | undefined
-  readonly path: string | undefined
-  /** Absolute: instead of the recorder's. */
-  readonly directory: string | undefined
-  readonly format: AskedFormat
-  /** A new part at the first keyframe after so much media; the recorder's setting by default. */
-  readonly partDurationMs: number | undefined
-  /** A new part before this size; the recorder's setting by default. */
-  readonly partSizeBytes: number | undefined
-  /** Wall clock, ms since 1970. */
-  readonly startedAtMs: number
-}
-
-/** Who feeds the parts. */
-export interface PartSequenceOwner {
-  /** `write` is worth trying again. Never called from within `write`. */
-  onReady(): void
-  onCreated(part: Part): void
-  /** The files cannot be written: `release` was done, the next `write` opens a new part. */
-  onFailure(error: Error): void
-}
 
 interface Closing {
   readonly part: Part
@@ -62,7 +35,7 @@ export class PartSequence {
   readonly #owner: PartSequenceOwner
   readonly #segmenter: Segmenter
   readonly #watch = new PlaceWatch(HIGH_WATER_BYTES / 2, (part) => this.#lost(part))
-  readonly #pendingWork = new Set<Promise<void>>()
+  readonly #works: PartWorks
   #part: Part | undefined
   #closing: Closing | undefined
   #opening = false
@@ -77,6 +50,7 @@ export class PartSequence {
     this.#services = services
     this.#options = options
     this.#owner = owner
+    this.#works = new PartWorks(services, options)
     this.lanes = new LaneSet(services.config.gapMs)
     const { maxSizeMb, maxDurationMs } = services.config
     const { format, partSizeBytes, partDurationMs = maxDurationMs ?? Number.POSITIVE_INFINITY } = options
@@ -163,7 +137,7 @@ export class PartSequence {
     this.#opening = false
     this.#nextReason = this.parts.length === 0 ? 'start' : reason
     this.#endClosing()
-    if (this.#part !== undefined) this.#finish(this.#part)
+    if (this.#part !== undefined) this.#works.finish(this.#part, this.lanes.frontUs)
     this.#part = undefined
     this.lanes.leave()
   }
@@ -171,7 +145,7 @@ export class PartSequence {
   /** Finishes what is open; resolves when all parts have come to their end, however it went. */
   async finish(): Promise<void> {
     this.release('resume')
-    while (this.#pendingWork.size > 0) await Promise.all(this.#pendingWork)
+    await this.#works.settle()
   }
 
   /** Removes all files. */
@@ -179,16 +153,7 @@ export class PartSequence {
     this.#part = undefined
     this.#closing = undefined
     this.#released++
-    while (this.#pendingWork.size > 0) await Promise.all(this.#pendingWork)
-    for (const part of this.parts) {
-      if (part.state === 'removed') continue
-      await this.#services.finisher.discard(part, 'cancelled').catch((error: unknown) => {
-        this.#services.logger.error(
-          { err: error, path: part.path },
-          'file of a cancelled recording could not be removed',
-        )
-      })
-    }
+    await this.#works.discard(this.parts)
   }
 
   /** The slow way, for a track that is not in the current part, or not in this configuration. */
@@ -239,20 +204,7 @@ export class PartSequence {
     const released = this.#released
     const tracks = this.lanes.tracksWith(frame)
     const boundaryUs = rescale(frame.dts, frame.track.timescale, US_PER_S)
-    const { recordingId, address, title, path, directory, format, startedAtMs } = this.#options
-    const opening = createPart(this.#services, {
-      recordingId,
-      address,
-      title,
-      path,
-      directory,
-      format: formatFor(format, tracks, this.parts.at(-1)?.identity.format),
-      askedFormat: format,
-      index: this.parts.length + 1,
-      reason,
-      recordingStartedAtMs: startedAtMs,
-      tracks,
-    }).then(
+    const opening = this.#works.create(this.parts, tracks, reason).then(
       (part) => this.#opened(part, boundaryUs, released),
       (error: unknown) => {
         if (released !== this.#released) return
@@ -260,12 +212,12 @@ export class PartSequence {
         this.#owner.onFailure(asError(error))
       },
     )
-    this.#follow(opening)
+    this.#works.follow(opening)
   }
 
   #opened(part: Part, boundaryUs: number, released: number): void {
     if (released !== this.#released) {
-      this.#finish(part) // empty: its file goes
+      this.#works.finish(part, this.lanes.frontUs) // empty: its file goes
       return
     }
     this.#opening = false
@@ -312,23 +264,7 @@ export class PartSequence {
     if (closing === undefined) return
     this.#closing = undefined
     this.lanes.leave(closing.part)
-    this.#finish(closing.part)
-  }
-
-  #finish(part: Part): void {
-    if (part.state !== 'open') return
-    part.endUs = Math.max(part.zeroUs ?? 0, this.lanes.frontUs)
-    this.#follow(this.#services.finisher.finish(part))
-  }
-
-  /** `finish` and `discard` wait for `work`. */
-  #follow(work: Promise<void>): void {
-    const done = work
-      .catch((error: unknown) =>
-        this.#services.logger.error({ err: error, ...this.#options.address }, 'recorder failed'),
-      )
-      .finally(() => this.#pendingWork.delete(done))
-    this.#pendingWork.add(done)
+    this.#works.finish(closing.part, this.lanes.frontUs)
   }
 
   #fail(part: Part | undefined, error: Error): void {

@@ -4,11 +4,12 @@ import type { Format } from '../container/reader.ts'
 import type { LiveStream, StreamAddress, Subscription } from '../live/stream.ts'
 import type { EndReason, Subscriber } from '../live/subscriber.ts'
 import { toMs } from '../media/clock.ts'
-import { MisuseError, TapedeckError } from '../media/errors.ts'
+import { MisuseError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
 import { chaptersOf } from './chapters.ts'
 import type { AskedFormat } from './format-choice.ts'
+import { outcomeOf } from './outcome.ts'
 import type { Part } from './part.ts'
 import { Pipeline } from './pipeline.ts'
 import { Presence } from './presence.ts'
@@ -20,18 +21,6 @@ import type { RecordingServices } from './services.ts'
 import { type RecordingState, StateMachine } from './state-machine.ts'
 import { type RecordingStats, statsOf } from './stats.ts'
 import { US_PER_S } from './track-clock.ts'
-
-/** A recording ended without a single frame in a file. */
-export class NothingRecordedError extends TapedeckError {
-  readonly code = 'TD_NOTHING_RECORDED'
-  readonly fault = 'peer'
-
-  constructor(address: StreamAddress) {
-    super(
-      `${address.room}/${address.participant}: it ended before a keyframe or any sound came; check what the encoder sends`,
-    )
-  }
-}
 
 /** Follows one recording. */
 export interface RecordingListener {
@@ -310,10 +299,8 @@ export class Recording implements Subscriber {
     await this.#pipeline.finish()
     if (this.#machine.isFinal) return
     this.#endedAtMs = Date.now()
-    const kept = this.parts.filter(({ state }) => state !== 'removed')
-    const fault = kept.findLast(({ state }) => state === 'torn')?.fault ?? lastError
-    if (kept.length === 0) this.#error = faultReport(fault ?? new NothingRecordedError(this.address))
-    else if (fault !== undefined) this.#error = faultReport(fault)
+    const { kept, error } = outcomeOf(this.address, this.parts, lastError)
+    this.#error = error
     this.#machine.move(kept.length === 0 ? 'failed' : 'completed')
     if (this.#services.config.report && kept.length > 0) await this.#reportFile.write(kept[0], this.report())
     this.#resolveFinished()
