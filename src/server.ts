@@ -4,7 +4,6 @@ import { DiskProbe } from './api/disk-probe.ts'
 import { EventSocket } from './api/event-socket.ts'
 import type { HealthSources, ServerPhase } from './api/health.ts'
 import { HttpServer } from './api/http-server.ts'
-import { ListenError } from './api/listen-error.ts'
 import { Metrics } from './api/metrics.ts'
 import { ServiceMetrics } from './api/service-metrics.ts'
 import { TokenKeeper } from './api/token.ts'
@@ -12,7 +11,6 @@ import {
   auditPath,
   type Endpoint,
   issuerKeys,
-  readTlsFiles,
   recorderSettings,
   type Settings,
   signingSecret,
@@ -20,17 +18,15 @@ import {
 } from './config.ts'
 import { DeliveryLog } from './events/delivery-log.ts'
 import type { EventLog } from './events/event-log.ts'
-import { RtmpAdmission } from './ingest/rtmp/admission.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
 import type { Logger } from './media/ports.ts'
-import { RtmpPlayback } from './playback/rtmp/playback.ts'
 import { AuditLog } from './recorder/audit.ts'
 import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
-import type { RtmpHandlers } from './rtmp/handlers.ts'
-import { RtmpListener, type RtmpListenerOptions } from './rtmp/listener.ts'
+import { RtmpListeners } from './server/rtmp-listeners.ts'
 import { packageVersion } from './server/version.ts'
+import { WebrtcDoors } from './server/webrtc.ts'
 import { openWorks, type ServerWorks } from './server/works.ts'
 import type { RecordingService } from './service/recording-service.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'
@@ -39,7 +35,7 @@ import { DiskStorage } from './storage/disk.ts'
 
 /** What is left of the deadline for connections to end politely, ms. */
 const CONNECTIONS_DEADLINE_MS = 1000
-/** Over TLS, publishers are read every 100 ms: what has come before we stop is read within this, ms. */
+/** RTMP over TLS is read every 100 ms, WebRTC comes in batches: what has come before we stop is here within this, ms. */
 const LAST_READ_MS = 150
 const MB = 1_000_000
 
@@ -56,13 +52,6 @@ export interface StopReport {
   readonly unfinished: number
 }
 
-interface Listening {
-  readonly name: 'rtmp' | 'rtmps'
-  readonly endpoint: Endpoint
-  readonly listener: RtmpListener
-  up: boolean
-}
-
 /**
  * A whole tapedeck: RTMP in and out, recordings under control, HTTP. `new` → `start` → `stop`; lives once.
  *
@@ -76,12 +65,13 @@ export class TapedeckServer {
   readonly #logger: Logger
   readonly #journal: SqliteJournal
   readonly #audit: AuditLog
-  readonly #listening: Listening[] = []
+  readonly #rtmp: RtmpListeners
   readonly #storage: DiskStorage
   readonly #access: Access
   readonly #secret: Uint8Array
   readonly #metrics: Metrics
   #works: ServerWorks | undefined
+  #webrtc: WebrtcDoors | undefined
   #http: HttpServer | undefined
   #serviceMetrics: ServiceMetrics | undefined
   #statsTimer: NodeJS.Timeout | undefined
@@ -96,7 +86,6 @@ export class TapedeckServer {
   constructor(settings: Settings, logger: Logger = silent) {
     this.settings = settings
     this.#logger = logger
-    const tls = readTlsFiles(settings)
     this.#secret = signingSecret(settings)
     this.#access = new Access(settings, new TokenKeeper(this.#secret, issuerKeys(settings)))
     this.#journal = new SqliteJournal(statePath(settings))
@@ -111,9 +100,7 @@ export class TapedeckServer {
       config: { ...recorderSettings(settings), recordAll: false }, // the service does it
       logger,
     })
-    const handlers = rtmpHandlers(this.hub, this.#access, logger)
-    this.#addListener('rtmp', settings.rtmp === 'off' ? undefined : settings.rtmp, handlers)
-    this.#addListener('rtmps', settings.rtmps, handlers, tls)
+    this.#rtmp = new RtmpListeners(settings, { hub: this.hub, access: this.#access, logger })
     this.#metrics = this.#makeMetrics(() => this.#storage.freeBytes(this.recorder.directory).catch(() => undefined))
   }
 
@@ -136,7 +123,7 @@ export class TapedeckServer {
   async start(): Promise<ServerAddresses> {
     if (this.#started) throw new MisuseError('a server starts once; make a new one')
     this.#started = true
-    const addresses: { rtmp?: Endpoint; rtmps?: Endpoint; http?: Endpoint } = {}
+    let addresses: ServerAddresses = {}
     try {
       this.#works = await openWorks({
         settings: this.settings,
@@ -148,14 +135,12 @@ export class TapedeckServer {
         logger: this.#logger,
       })
       this.#serviceMetrics = new ServiceMetrics(this.#metrics.registry, this.#works)
+      this.#webrtc = this.#makeWebrtc(this.#works)
       this.#http = this.#makeHttp(this.#works)
-      if (this.#http !== undefined) addresses.http = await this.#http.listen()
+      if (this.#http !== undefined) addresses = { http: await this.#http.listen() }
       await this.recorder.start()
       this.#works.service.open()
-      for (const listening of this.#listening) {
-        addresses[listening.name] = await listen(listening)
-        listening.up = true
-      }
+      addresses = { ...addresses, ...(await this.#rtmp.listen()) }
     } catch (error) {
       await this.stop({ deadlineMs: 0 })
       throw error
@@ -176,12 +161,11 @@ export class TapedeckServer {
     this.#phase = 'stopping'
     clearInterval(this.#statsTimer)
     const endsAtMs = performance.now() + deadlineMs
-    if (deadlineMs > LAST_READ_MS && this.#listening.some(isPublishedOverTls)) await delay(LAST_READ_MS)
-    const closing = this.#listening.map((listening) => {
-      listening.up = false
-      return listening.listener.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
-    })
+    const hasWhip = (this.#webrtc?.whip.stats.sessions ?? 0) > 0
+    if (deadlineMs > LAST_READ_MS && (hasWhip || this.#rtmp.isPublishedOverTls)) await delay(LAST_READ_MS)
+    const closing = this.#rtmp.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
     this.hub.close()
+    this.#webrtc?.endSessions()
     const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()), closing)
     await this.#closeWorks()
     this.#serviceMetrics?.close()
@@ -191,10 +175,10 @@ export class TapedeckServer {
     return { unfinished }
   }
 
-  async #finishRecordings(deadlineMs: number, closing: readonly Promise<void>[]): Promise<number> {
+  async #finishRecordings(deadlineMs: number, closing: Promise<void>): Promise<number> {
     const endsAtMs = performance.now() + deadlineMs
     const finishing = this.#works?.service.close({ deadlineMs })
-    await this.#attempt('listeners', Promise.all(closing))
+    await this.#attempt('listeners', closing)
     const leftMs = Math.max(0, endsAtMs - performance.now())
     await Promise.all([
       this.#attempt('recorder', this.recorder.stop({ deadlineMs: leftMs })),
@@ -209,14 +193,24 @@ export class TapedeckServer {
     await this.#attempt('events', events?.close())
     await this.#attempt('webhooks', webhooks?.close())
     await this.#attempt('http', this.#http?.close())
+    await this.#attempt('webrtc', this.#webrtc?.close())
     await this.#attempt('state', store?.close())
   }
 
+  #makeWebrtc({ service }: ServerWorks): WebrtcDoors | undefined {
+    const { settings, hub } = this
+    if (settings.webrtc === 'off' || settings.http === 'off') return undefined
+    const formatOf = (room: string) => service.formatIn(room) ?? settings.recordFormat
+    return new WebrtcDoors({ settings, hub, logger: this.#logger, formatOf })
+  }
+
   #makeHttp({ store, events, jobs, service, node }: ServerWorks): HttpServer | undefined {
-    const { http, maxRequestRate, publicUrl } = this.settings
+    const { http, maxRequestRate, iceServer: iceServers = [] } = this.settings
     if (http === 'off') return undefined
     const version = packageVersion()
-    const common = { access: this.#access, logger: this.#logger }
+    const publicUrl = this.settings.publicUrl?.replace(/\/+$/, '')
+    const common = { access: this.#access, logger: this.#logger, maxRequestRate, publicUrl }
+    const protocols = this.#webrtc?.protocols ?? []
     return new HttpServer({
       ...http,
       ...common,
@@ -231,9 +225,8 @@ export class TapedeckServer {
         secret: this.#secret,
         version,
         node,
-        publicUrl: publicUrl?.replace(/\/+$/, ''),
-        maxRequestRate,
       },
+      signalling: { ...common, protocols, iceServers },
       events: new EventSocket({ ...common, log: events, version }),
     })
   }
@@ -246,34 +239,12 @@ export class TapedeckServer {
     }
   }
 
-  #addListener(
-    name: Listening['name'],
-    endpoint: Endpoint | undefined,
-    handlers: RtmpHandlers,
-    tls?: RtmpListenerOptions['tls'],
-  ): void {
-    if (endpoint === undefined) return
-    const { maxConnections, maxConnectionRate, maxMessageMb, handshakeTimeout, idleTimeout } = this.settings
-    const limits = {
-      maxConnections,
-      perAddressPerSecond: maxConnectionRate,
-      maxMessageBytes: maxMessageMb * MB,
-      maxPendingBytes: 2 * maxMessageMb * MB,
-      handshakeTimeoutMs: handshakeTimeout,
-      idleTimeoutMs: idleTimeout,
-    }
-    const options = { ...endpoint, limits, ...(tls === undefined ? {} : { tls }) }
-    const listener = new RtmpListener(options, handlers, this.#logger)
-    this.#listening.push({ name, endpoint, listener, up: false })
-  }
-
   #makeMetrics(freeBytes: () => Promise<number | undefined>): Metrics {
     const metrics = new Metrics({
       hub: this.hub,
       recordings: () => this.recorder.recordings,
       recoveryPending: () => pendingOf(this.recorder.recovery),
-      connections: () =>
-        Object.fromEntries(this.#listening.map(({ name, listener }) => [name, listener.stats.connections])),
+      connections: () => this.#rtmp.connections,
       freeBytes,
     })
     this.recorder.listen({
@@ -288,7 +259,7 @@ export class TapedeckServer {
     return {
       isStateAway: () => !store.health.isReachable,
       phase: () => this.#phase,
-      listeners: () => Object.fromEntries(this.#listening.map(({ name, up }) => [name, up])),
+      listeners: () => this.#rtmp.up,
       disk: () => probe.check(),
       minFreeBytes: this.settings.recordMinFreeMb * MB,
       recoveryPending: () => pendingOf(this.recorder.recovery),
@@ -308,27 +279,6 @@ export class TapedeckServer {
 
 function pendingOf({ isRunning, found, repaired, failed }: RecoveryProgress): number {
   return isRunning ? Math.max(1, found - repaired - failed) : 0
-}
-
-function isPublishedOverTls({ name, listener }: Listening): boolean {
-  return name === 'rtmps' && listener.stats.publishers > 0
-}
-
-async function listen({ name, endpoint, listener }: Listening): Promise<Endpoint> {
-  try {
-    return await listener.listen()
-  } catch (error) {
-    throw new ListenError(`--${name}`, endpoint, error)
-  }
-}
-
-function rtmpHandlers(hub: Hub, access: Access, logger: Logger): RtmpHandlers {
-  const admission = new RtmpAdmission({ hub, authorize: access.authorize, logger })
-  const playback = new RtmpPlayback({ hub, authorize: access.authorize, logger })
-  return {
-    publish: (request) => admission.publish(request),
-    play: (request, output) => playback.play(request, output),
-  }
 }
 
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }

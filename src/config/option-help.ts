@@ -3,6 +3,7 @@ import { z } from 'zod'
 /** Headings of the help, in its order. */
 export const OPTION_GROUPS = [
   'Listening',
+  'WebRTC',
   'Recording',
   'Recordings on request',
   'Retention',

@@ -3,6 +3,7 @@ import { recorderConfigSchema } from '../recorder/config.ts'
 import { DURATION_TEXT as DURATION, optionHelp, pathText as path, wholeNumber } from './option-help.ts'
 import { serviceSettings } from './service-settings.ts'
 import { duration, endpoint, endpointOrOff } from './values.ts'
+import { webrtcSettings } from './webrtc-settings.ts'
 
 const ENDPOINT = 'host:port, [ipv6]:port, port (on 127.0.0.1) or *:port (on every address)'
 const LISTENING = { group: 'Listening', placeholder: 'host:port' } as const
@@ -116,6 +117,8 @@ export const settingsSchema = z.object({
     }),
 
   ...serviceSettings,
+
+  ...webrtcSettings,
 
   requireToken: z
     .boolean()

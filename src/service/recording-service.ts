@@ -1,6 +1,6 @@
 import { IllegalMoveError } from '../recorder/state-machine.ts'
 import type { CatalogueEntry, Marker } from '../state/catalogue-entry.ts'
-import type { RecordingStatus } from '../state/recording-object.ts'
+import type { RecordingFormat, RecordingStatus } from '../state/recording-object.ts'
 import type { RecordingPage, RecordingQuery } from '../state/store.ts'
 import { type CatalogueRecord, isFinal } from './catalogue-record.ts'
 import { cleanUp } from './clean-up.ts'
@@ -171,6 +171,14 @@ export class RecordingService implements RecordingControl {
   rooms(): readonly RoomView[] {
     const recorded = this.#works.keeper.rooms.filter(({ isOpen }) => isOpen)
     return this.#works.watch?.rooms(recorded.map(({ record }) => record.entry.recording.room_id)) ?? []
+  }
+
+  /** The container that somebody asked for who records `roomId` now; undefined where nobody did. */
+  formatIn(roomId: string): RecordingFormat | undefined {
+    const asked = this.#works.keeper.rooms.find(({ isOpen, record: { entry } }) => {
+      return isOpen && !entry.automatic && entry.recording.room_id === roomId
+    })
+    return asked?.record.entry.options?.format
   }
 
   disconnect(roomId: string, participantId: string): boolean {

@@ -60,6 +60,7 @@ export class EngineClient implements MediaEngine {
   #startedMs = 0
   #notBeforeMs = 0
   #deaths = 0
+  #starts = 0
   /** What `heardMs` of the process was when it was last looked at, and how often it was the same since. */
   #heardMs = 0
   #silences = 0
@@ -74,6 +75,10 @@ export class EngineClient implements MediaEngine {
     }
   }
 
+  /** How often a process was started. */
+  get starts(): number {
+    return this.#starts
+  }
   /** Of the process that runs now, for diagnostics. */
   get pid(): number | undefined {
     return this.#child?.pid
@@ -141,6 +146,7 @@ export class EngineClient implements MediaEngine {
 
   #start(): void {
     this.#startedMs = performance.now()
+    this.#starts++
     const child: MediaChild = new MediaChild(
       this.#entry,
       this.#options,

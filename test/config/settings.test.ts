@@ -114,6 +114,19 @@ describe('values', () => {
     expect(read({}, { TAPEDECK_TAKEOVER: text }).takeover).toBe(true)
   })
 
+  it('those of WebRTC', () => {
+    const flags = { webrtcMaxBitrate: '2.5M', webrtcPublicAddress: '192.0.2.1, 2001:db8::1', webrtcPort: '0' }
+    expect(read({ ...flags, iceServer: 'stun:a,turn:u:p@b:3478', rtmp: 'off' })).toMatchObject({
+      webrtc: 'on',
+      webrtcPort: 0,
+      webrtcMaxBitrate: 2_500_000,
+      webrtcPublicAddress: ['192.0.2.1', '2001:db8::1'],
+      iceServer: ['stun:a', 'turn:u:p@b:3478'],
+      webrtcJitterBudget: 1000,
+      recordLayers: 'best',
+    })
+  })
+
   it('http off', () => {
     expect(read({}, { TAPEDECK_HTTP: 'off' }).http).toBe('off')
   })
@@ -132,7 +145,12 @@ describe('mistakes say which option, from where, what was given and what is allo
     [{ rtmps: '127.0.0.1:1936' }, '--rtmps: needs --tls-cert as well'],
     [{ jobConcurrency: 0 }, '--job-concurrency: 0 leaves jobs to "tapedeck worker"'],
     [{ requireToken: true, allowAnonymous: true }, '--allow-anonymous: contradicts --require-token'],
-    [{ rtmp: 'off' }, '--rtmp: off, and no --rtmps'],
+    [{ rtmp: 'off', webrtc: 'off' }, '--rtmp: off, no --rtmps, and no WHIP'],
+    [{ rtmp: 'off', http: 'off' }, '--rtmp: off, no --rtmps, and no WHIP'],
+    [{ webrtc: 'maybe' }, '--webrtc: "maybe" cannot be used; on, off'],
+    [{ webrtcMaxBitrate: '10' }, '--webrtc-max-bitrate: "10" cannot be used; bits per second from 50k'],
+    [{ webrtcPublicAddress: '192.0.2.1,nowhere' }, '--webrtc-public-address: "192.0.2.1,nowhere" cannot be used; IP'],
+    [{ iceServer: 'stun:a,http://b' }, '--ice-server: "stun:a,http://b" cannot be used; stun:host:port'],
     [{ recordDir: '' }, '--record-dir: "" cannot be used'],
   ])('flag %j', (flags, message) => {
     expect(problem(() => read(flags))).toContain(message)

@@ -1,0 +1,88 @@
+import type { SignallingProtocol } from '../api/webrtc/door.ts'
+import type { Settings } from '../config.ts'
+import type { Format } from '../container/reader.ts'
+import { codecPreference } from '../ingest/whip/codec-preference.ts'
+import { WhipIngest } from '../ingest/whip/whip-ingest.ts'
+import type { Hub } from '../live/hub.ts'
+import type { Logger } from '../media/ports.ts'
+import { WhepPlayback } from '../playback/whep/whep-playback.ts'
+import type { MediaEngine } from '../webrtc/engine.ts'
+import { EngineClient } from '../webrtc/engine-client.ts'
+import { parseIceServer } from '../webrtc/ndc/ice-server.ts'
+
+/** What WebRTC needs of a server. */
+export interface WebrtcOptions {
+  readonly settings: Settings
+  readonly hub: Hub
+  readonly logger: Logger
+  /** What is recorded in a room is kept in this. */
+  formatOf(room: string): Format | 'auto'
+}
+
+/** WHIP in and WHEP out, over one media engine, whose process is started with the first session. */
+export class WebrtcDoors {
+  readonly whip: WhipIngest
+  readonly whep: WhepPlayback
+  readonly #engine: EngineClient
+
+  constructor({ settings, hub, logger, formatOf }: WebrtcOptions) {
+    this.#engine = openEngine(settings, logger)
+    const engine: MediaEngine = this.#engine
+    this.whip = new WhipIngest({
+      hub,
+      engine,
+      logger,
+      layers: settings.recordLayers,
+      maxBitrateBps: settings.webrtcMaxBitrate,
+      jitterBudgetMs: settings.webrtcJitterBudget,
+      codecs: (room) => codecPreference(formatOf(room)),
+    })
+    this.whep = new WhepPlayback({ hub, engine, logger })
+  }
+
+  get protocols(): readonly SignallingProtocol[] {
+    return [
+      { name: 'whip', action: 'publish', door: this.whip },
+      { name: 'whep', action: 'play', door: this.whep },
+    ]
+  }
+  /** How often the process of the engine was started. */
+  get processStarts(): number {
+    return this.#engine.starts
+  }
+
+  /** Ends all sessions; no new ones begin. */
+  endSessions(): void {
+    this.whip.close()
+    this.whep.close()
+  }
+
+  /** Ends the process of the engine. */
+  close(): Promise<void> {
+    return this.#engine.close()
+  }
+}
+
+function openEngine(settings: Settings, logger: Logger): EngineClient {
+  const { webrtcPort, webrtcBind, webrtcPublicAddress = [], iceServer = [] } = settings
+  return new EngineClient({
+    transport: {
+      udpPort: webrtcPort,
+      publicAddresses: webrtcPublicAddress,
+      iceServers: iceServer.filter(isUsedHere),
+      ...(webrtcBind === undefined ? {} : { bindAddress: webrtcBind }),
+    },
+    queue: { videoFrames: settings.webrtcVideoQueue, audioFrames: settings.webrtcAudioQueue },
+    logger,
+  })
+}
+
+/** The rest is for peers alone: TURN over TCP and TLS. */
+function isUsedHere(server: string): boolean {
+  try {
+    parseIceServer(server)
+    return true
+  } catch {
+    return false
+  }
+}
