@@ -84,6 +84,20 @@ export function splitSuperframe(data: Uint8Array): Uint8Array[] {
   return frames
 }
 
+/** The index that stands behind the frames of a superframe (Annex B); `ends`: where each ends, from 1 to 8 of them. */
+export function vp9SuperframeIndex(ends: readonly number[]): Uint8Array {
+  let largest = 0
+  for (let i = 0; i < ends.length; i++) largest = Math.max(largest, ends[i] - (ends[i - 1] ?? 0))
+  const sizeBytes = largest < 2 ** 8 ? 1 : largest < 2 ** 16 ? 2 : largest < 2 ** 24 ? 3 : 4
+  const index = new Uint8Array(2 + sizeBytes * ends.length)
+  index[0] = index[index.length - 1] = (SUPERFRAME_MARKER << 5) | ((sizeBytes - 1) << 3) | (ends.length - 1)
+  for (let i = 0; i < ends.length; i++) {
+    const size = ends[i] - (ends[i - 1] ?? 0)
+    for (let j = 0; j < sizeBytes; j++) index[1 + i * sizeBytes + j] = size >>> (8 * j)
+  }
+  return index
+}
+
 /** Largest luma picture, and luma samples per second, of each level; VP9 levels as in VP-ISOBMFF §2.2. */
 const LEVELS: readonly (readonly [level: number, pictureSize: number, samplesPerSecond: number])[] = [
   [10, 36_864, 829_440],

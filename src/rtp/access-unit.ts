@@ -20,6 +20,9 @@ export interface AccessUnit {
    * was. Empty for codecs that have none. Comes with a key unit only.
    */
   readonly config: Uint8Array | undefined
+  /** Of what is shown, of a key unit of video; 0 otherwise. */
+  readonly width: number
+  readonly height: number
   /** 0 is the base layer; 0 also where there are no layers. */
   readonly temporalLayer: number
   /** No other unit refers to this one, as far as the bitstream says so (H.264 nal_ref_idc 0, VP8 N bit, AV1 dependency…). */
