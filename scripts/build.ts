@@ -15,19 +15,24 @@ const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inh
 if (status !== 0) process.exit(status ?? 1)
 
 rmSync('dist/cli', { recursive: true })
-const bundle = await rolldown({ input: 'src/cli/main.ts', platform: 'node' })
-const { output } = await bundle.write({
-  dir: 'dist/cli',
-  format: 'esm',
-  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
-})
-await bundle.close()
-for (const chunk of output)
-  if (chunk.type === 'chunk') writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
+// each alone, so that the process in which WebRTC runs loads nothing of the server
+const modules = [...(await bundle('src/cli/main.ts')), ...(await bundle('src/webrtc/media-process.ts'))]
 chmodSync('dist/cli/main.js', 0o755)
-
-const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? Object.keys(chunk.modules) : []))
 writeFileSync('dist/cli/LICENSES.txt', licenses(new Set(modules.map(packageOf).filter((name) => name !== undefined))))
+
+/** Bundles `input` into dist/cli; returns the paths of all that went in. What is native stays outside. */
+async function bundle(input: string): Promise<string[]> {
+  const build = await rolldown({ input, platform: 'node', external: ['node-datachannel'] })
+  const { output } = await build.write({
+    dir: 'dist/cli',
+    format: 'esm',
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  })
+  await build.close()
+  const chunks = output.filter((chunk) => chunk.type === 'chunk')
+  for (const chunk of chunks) writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
+  return chunks.flatMap((chunk) => Object.keys(chunk.modules))
+}
 
 /** V8 keeps a source in two bytes per character as soon as one of them needs it: a quotation mark would cost a megabyte. */
 function ascii(code: string): string {
