@@ -44,6 +44,8 @@ interface MediaIndex {
 /** 16 m-lines of 8 layers with retransmissions, and as many that were left. */
 const MAX_ROUTES = 512
 const MAX_NEW_PER_SECOND = 32
+/** In the life of a session: who sends for a day and changes each minute needs 1440. */
+const MAX_NEW = 4096
 /** An SSRC that was left is taken again when its successor has been silent for so long, ms. */
 const RETURN_AFTER_MS = 1000
 /** RFC 8843 and RFC 8851 name no bound; two-byte header extensions can hold 255. */
@@ -62,6 +64,7 @@ export class Demux {
   #last: Route | undefined
   #windowMs = 0
   #newInWindow = 0
+  #admitted = 0
 
   constructor(encodings: readonly DemuxEncoding[], ids: ExtensionIds) {
     this.#ids = ids
@@ -143,7 +146,7 @@ export class Demux {
       this.#windowMs = nowMs
       this.#newInWindow = 0
     }
-    return ++this.#newInWindow <= MAX_NEW_PER_SECOND
+    return ++this.#newInWindow <= MAX_NEW_PER_SECOND && ++this.#admitted <= MAX_NEW
   }
 
   #admit(key: number, { encoding, isRtx }: Pick<Route, 'encoding' | 'isRtx'>, packet: RtpPacket): Route {

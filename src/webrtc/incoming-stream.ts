@@ -1,7 +1,8 @@
 import type { MediaLoss } from '../media/source-report.ts'
 import type { AccessUnit } from '../rtp/access-unit.ts'
 
-import type { Depacketizer } from '../rtp/depacketizer.ts'
+import { depacketizerFor } from '../rtp/depacketize/depacketizer-for.ts'
+import type { Depacketizer, RtpFormat } from '../rtp/depacketizer.ts'
 import { ForwardSource } from '../rtp/forward-source.ts'
 import { FrameGate, type FrameGateSink } from '../rtp/frame-gate.ts'
 import { KeyframeRequester } from '../rtp/keyframe-requester.ts'
@@ -11,7 +12,6 @@ import type { PacketSink } from '../rtp/packet-sink.ts'
 import type { SenderReport } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { RtpReceiver } from '../rtp/rtp-receiver.ts'
-import { depacketizerOf } from './depacketizing.ts'
 import type { ChosenFormat } from './sdp/codec-choice.ts'
 import type { IncomingMedia } from './sdp/negotiation.ts'
 
@@ -187,8 +187,13 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     this.#encodingClock = this.#trackClock(format.clockRateHz).encoding()
     if (this.#report !== undefined) this.#encodingClock.reference(this.#report.ntpMs, this.#report.timestamp)
     this.#gate = new FrameGate(this, { clockRateHz: format.clockRateHz })
-    this.#depacketizer = depacketizerOf(format, this.#gate)
+    this.#depacketizer = depacketizerFor(this.#rtpFormat(format), this.#gate)
     return true
+  }
+
+  #rtpFormat(format: ChosenFormat): RtpFormat {
+    const { dependencyDescriptor } = this.#options.media.extensions
+    return dependencyDescriptor === undefined ? format : { ...format, dependencyDescriptorId: dependencyDescriptor }
   }
 
   #trackClock(clockRateHz: number): TrackClock {

@@ -1,12 +1,13 @@
 import { Arena } from '../media/arena.ts'
 import { TapedeckError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
-import type { ChecklistLine, MediaLoss } from '../media/source-report.ts'
+import { CHECKLIST, type ChecklistLine, type MediaLoss } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
 import { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
 import { MediaClock } from '../rtp/media-clock.ts'
 import { RtpPacket } from '../rtp/packet.ts'
 import { isRtcp } from '../rtp/rtcp.ts'
+import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../rtp/rtcp-parser.ts'
 import { Demux } from './demux.ts'
 import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
@@ -36,7 +37,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   readonly #negotiation: PublishNegotiation
   readonly #sink: PublishSink
   readonly #onEnd: (session: PublishSession) => void
-  readonly #outbox = sessionOutbox((packet) => this.#transport?.send(packet))
+  readonly #outbox: RtcpOutbox
   readonly #clock = new MediaClock()
   readonly #arena = new Arena()
   readonly #feedback: BandwidthFeedback
@@ -62,6 +63,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     this.#request = request
     this.#negotiation = negotiation
     this.#sink = sink
+    this.#outbox = sessionOutbox(negotiation.sections, (packet) => this.#transport?.send(packet))
     this.#onEnd = onEnd
     this.#nextTrackId = negotiation.media.length + 1
     this.#transportCcId = negotiation.extensions.transportCc ?? 0
@@ -150,7 +152,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     }
     if (!this.#demux.route(packet)) return
     this.#deadlines.heard(nowMs)
-    if (this.#met.size < 4) this.#meet('first_rtp')
+    this.#meet('first_rtp')
   }
 
   #rtcp(bytes: Uint8Array, nowMs: number): void {
@@ -206,8 +208,12 @@ export class PublishSession implements EngineSession, TransportHandler {
 
   #frame(frame: Frame): void {
     this.#isUnflushed = true
+    if (this.#met.size === CHECKLIST.length) {
+      this.#sink.frame(frame)
+      return
+    }
+    this.#meet('first_rtp')
     this.#sink.frame(frame)
-    if (this.#met.size >= 7) return
     const isKey = frame.track.kind === 'video' || this.lines.every(({ media }) => media.kind === 'audio')
     if (isKey && frame.key) this.#meet('first_keyframe')
     this.#meet('frames_flowing')

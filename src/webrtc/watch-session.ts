@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { TapedeckError } from '../media/errors.ts'
 import type { ForwardSource } from '../rtp/forward-source.ts'
 import { isRtcp } from '../rtp/rtcp.ts'
+import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../rtp/rtcp-parser.ts'
 import { RtpForwarder } from '../rtp/rtp-forwarder.ts'
 import type { EngineSession, SessionEnd, SessionSink, WatchRequest } from './engine.ts'
@@ -31,7 +32,7 @@ export class WatchSession implements EngineSession, TransportHandler {
   readonly #negotiation: WatchNegotiation
   readonly #sink: SessionSink
   readonly #onEnd: (session: WatchSession) => void
-  readonly #outbox = sessionOutbox((packet) => this.#transport?.send(packet))
+  readonly #outbox: RtcpOutbox
   readonly #deadlines = new SessionDeadlines(performance.now())
   readonly #feeds: readonly Feed[]
   #transport: Transport | undefined
@@ -57,6 +58,7 @@ export class WatchSession implements EngineSession, TransportHandler {
     const lines = new Map<OutgoingMedia, IncomingLine>()
     for (const line of publisher.lines) lines.set(outgoingMedia(line), line)
     this.#negotiation = negotiateWatch(request.offer, [...lines.keys()])
+    this.#outbox = sessionOutbox(this.#negotiation.sections, (packet) => this.#transport?.send(packet))
     this.#feeds = this.#negotiation.accepted.flatMap((accepted): Feed[] => {
       const line = lines.get(accepted.outgoing)
       return line === undefined ? [] : [{ line, forwarder: this.#forwarder(accepted), source: undefined }]

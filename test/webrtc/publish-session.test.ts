@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { offerOf } from './offers.ts'
+import { CHROMIUM, chromiumSources, pass, publishing } from './publishing.ts'
+import { RtpSource } from './rtp-source.ts'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setInterval', 'clearInterval'] }))
+afterEach(() => void vi.useRealTimers())
+
+describe('a peer that publishes', () => {
+  it('gives frames of camera and microphone, on one clock, and the list is met', async () => {
+    const { transport, sink, session } = await publishing(CHROMIUM)
+    const { video, audio } = chromiumSources()
+    for (let i = 0; i < 50; i++) {
+      transport.deliver(...audio.opus(i * 20))
+      if (i % 2 === 0) transport.deliver(...video.vp8(i * 20, i === 0))
+      pass(20)
+    }
+    expect(sink.framesOf(1).map(({ data }) => data)).toEqual(audio.sent)
+    expect(sink.framesOf(2).map(({ data }) => data)).toEqual(video.sent)
+    expect(sink.tracks.map(({ id, codec, label, epoch, timescale }) => [id, codec, label, epoch, timescale])).toEqual([
+      [1, 'opus', 'microphone', 0, 48_000],
+      [2, 'vp8', 'camera', 0, 90_000],
+    ])
+    expect(sink.tracks[1]).toMatchObject({ width: 640, height: 360 })
+    const [sound, picture] = [sink.framesOf(1)[0].pts / 48, sink.framesOf(2)[0].pts / 90]
+    expect(Math.abs(sound - picture)).toBeLessThan(1)
+    expect(sink.framesOf(2).map(({ key }) => key)).toEqual([true, ...Array.from({ length: 24 }, () => false)])
+    expect(sink.lines).toEqual([
+      ...(['connected', 'tracks_published', 'subscribed', 'first_rtp', 'frames_flowing', 'first_keyframe'] as const),
+    ])
+    expect(sink.flushes).toBe(75)
+    pass(1000)
+    expect(sink.last?.tracks).toMatchObject([
+      { trackId: 1, kind: 'audio', codec: 'opus', mid: '0', frames: 50, packets: 50, packetsLost: 0, lossRate: 0 },
+      { trackId: 2, kind: 'video', codec: 'vp8', mid: '1', frames: 25, keyframes: 1, packets: 75, width: 640 },
+    ])
+    expect(transport.rtcp.some((packet) => packet.type === 'rr' && packet.blocks.length === 2)).toBe(true)
+    session.close()
+    expect(sink.ends).toEqual([])
+    expect(transport.state).toBe('closed')
+  })
+
+  it('is asked for what was lost, and takes it from the stream of retransmissions', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    transport.onRtcp = (packet) => {
+      for (const again of video.answer(packet)) setImmediate(() => transport.deliver(again))
+    }
+    let left = 0
+    for (let i = 0; i < 60; i++) {
+      const packets = video.vp8(i * 33, i === 0)
+      const arriving = packets.filter((_, index) => i === 0 || (i * 3 + index) % 10 !== 0)
+      left += packets.length - arriving.length
+      transport.deliver(...arriving)
+      pass(30)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    transport.deliver(...video.vp8(60 * 33, false))
+    pass(1000)
+    expect(sink.framesOf(2).map(({ data }) => data)).toEqual(video.sent)
+    expect(sink.last?.tracks[1]).toMatchObject({ packetsLost: 0, packetsRecovered: left, rtx: left })
+    expect(sink.losses).toEqual([])
+  })
+
+  it('goes on as the same track when its SSRC changes, and begins a new epoch when its size does', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    for (let i = 0; i < 5; i++) transport.deliver(...video.vp8(i * 40, i === 0))
+    const next = new RtpSource({ ...video.options, ssrc: 4242, extensions: { 4: '1' }, firstSequence: 65_534 })
+    for (let i = 0; i < 5; i++) {
+      pass(40)
+      transport.deliver(...next.vp8(i * 40, i === 0, { width: 320, height: 180 }))
+    }
+    expect(sink.framesOf(2).map(({ data }) => data)).toEqual([...video.sent, ...next.sent])
+    expect(sink.tracks.map(({ id, epoch }) => [id, epoch])).toEqual([
+      [2, 0],
+      [2, 1],
+    ])
+    transport.deliver(...video.vp8(999, false))
+    pass(1000)
+    expect(sink.framesOf(2)).toHaveLength(10)
+    expect(sink.last?.strays?.unknownSsrc).toBe(3)
+    expect(sink.last?.tracks[1]).toMatchObject({ frames: 10, resolutionChanges: 1, packets: 30 })
+  })
+
+  it('makes another track of another codec, and counts what was not agreed upon', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { video, audio } = chromiumSources()
+    transport.deliver(...video.vp8(0, true), ...audio.opus(0))
+    const foreign = new RtpSource({ ...audio.options, payloadType: 63, firstSequence: 1001 })
+    transport.deliver(...foreign.opus(20))
+    const unknown = new RtpSource({ ssrc: 77, payloadType: 50, clockRateHz: 90_000, extensions: { 4: '1' } })
+    transport.deliver(...unknown.vp8(0, true))
+    const pcma = new RtpSource({ ...audio.options, payloadType: 8, clockRateHz: 8000, firstSequence: 1002 })
+    transport.deliver(...pcma.packets(Buffer.alloc(160, 1), [Buffer.alloc(160, 1)], 40))
+    pass(1000)
+    expect(sink.tracks.map(({ id, codec, timescale }) => [id, codec, timescale])).toEqual([
+      [2, 'vp8', 90_000],
+      [1, 'opus', 48_000],
+      [3, 'pcm-alaw', 8000],
+    ])
+    expect(sink.last?.strays).toEqual({ unknownSsrc: 0, notNegotiated: 4, malformed: 0 })
+  })
+
+  it('is told apart by a=ssrc where it marks nothing, and by payload type where only one m-line has it', async () => {
+    const { transport, sink } = await publishing(offerOf('obs'))
+    const sound = new RtpSource({ ssrc: 3388068600, payloadType: 111, clockRateHz: 48_000 })
+    transport.deliver(...sound.opus(0))
+    const other = new RtpSource({ ssrc: 5, payloadType: 111, clockRateHz: 48_000 })
+    transport.deliver(...other.opus(20))
+    expect(sink.framesOf(1)).toHaveLength(2)
+  })
+
+  it('is asked for a keyframe until one comes, and nothing before it is given out', async () => {
+    const { transport, sink, session } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    const plis = () => transport.rtcp.filter(({ type }) => type === 'pli').length
+    for (let i = 0; i < 130; i++) {
+      transport.deliver(...video.vp8(i * 40, false))
+      pass(40)
+    }
+    expect(sink.frames).toEqual([])
+    expect(plis()).toBeGreaterThanOrEqual(3)
+    expect(plis()).toBeLessThanOrEqual(12)
+    transport.deliver(...video.vp8(130 * 40, true))
+    expect(sink.framesOf(2).map(({ key }) => key)).toEqual([true])
+    const before = plis()
+    pass(5000)
+    expect(plis()).toBe(before)
+    session.requestKeyframe(1)
+    expect(plis()).toBe(before)
+    session.requestKeyframe(2)
+    expect(plis()).toBe(before + 1)
+  })
+
+  it('may trickle candidates', async () => {
+    const { transport, session } = await publishing(CHROMIUM)
+    session.addCandidates(['candidate:1 1 udp 1 192.0.2.1 9 typ host'])
+    expect(transport.candidates).toEqual(['candidate:1 1 udp 1 192.0.2.1 9 typ host'])
+  })
+})
+
+describe('a peer that is not heard', () => {
+  it('is given up when it never connects', async () => {
+    const { transport, sink } = await publishing(CHROMIUM, {}, 'connecting')
+    pass(19_900)
+    expect(sink.ends).toEqual([])
+    pass(200)
+    expect(sink.ends).toMatchObject([{ reason: 'failed', code: 'TD_SOURCE_CONNECTION' }])
+    expect(transport.state).toBe('closed')
+    const other = await publishing(CHROMIUM, {}, 'connecting')
+    other.transport.move('closed')
+    expect(other.sink.ends).toMatchObject([{ reason: 'failed', code: 'TD_SOURCE_CONNECTION' }])
+  })
+
+  it('is given up 15 s after it connected, when it never sends', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    pass(14_900)
+    expect(sink.ends).toEqual([])
+    pass(200)
+    expect(sink.ends).toMatchObject([{ reason: 'lost', code: 'TD_SOURCE_LOST' }])
+    expect(transport.state).toBe('closed')
+    expect(sink.last?.tracks.map(({ packets }) => packets)).toEqual([0, 0])
+    expect(sink.last?.lastRtpAtMs).toBeUndefined()
+  })
+
+  it('is given up 15 s after its last packet, and says when that was', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    pass(3000)
+    const { audio } = chromiumSources()
+    transport.deliver(...audio.opus(0))
+    const heardAtMs = performance.timeOrigin + performance.now()
+    pass(14_900)
+    expect(sink.last?.lastRtpAtMs).toBeCloseTo(heardAtMs, 3)
+    expect(sink.ends).toEqual([])
+    pass(200)
+    expect(sink.ends).toMatchObject([{ reason: 'lost' }])
+  })
+
+  it('ends as finished when it goes while it sends, and as lost when it was silent', async () => {
+    const first = await publishing(CHROMIUM)
+    first.transport.deliver(...chromiumSources().audio.opus(0))
+    first.transport.move('closed')
+    expect(first.sink.ends).toEqual([{ reason: 'finished' }])
+    const second = await publishing(CHROMIUM)
+    second.transport.deliver(...chromiumSources().audio.opus(0))
+    pass(6000)
+    second.transport.move('closed')
+    expect(second.sink.ends).toMatchObject([{ reason: 'lost', code: 'TD_SOURCE_LOST' }])
+  })
+
+  it('that sends sound alone is not taken for one with pictures', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { audio } = chromiumSources()
+    for (let i = 0; i < 100; i++) {
+      transport.deliver(...audio.opus(i * 20))
+      pass(20)
+    }
+    expect(sink.lines).toContain('frames_flowing')
+    expect(sink.lines).not.toContain('first_keyframe')
+    expect(sink.last?.tracks).toMatchObject([{ frames: 100 }, { kind: 'video', frames: 0, packets: 0 }])
+  })
+})
