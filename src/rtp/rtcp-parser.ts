@@ -2,8 +2,8 @@ import { MalformedError } from '../media/errors.ts'
 import type { ReportBlock, RtcpPacket } from './rtcp.ts'
 import { parseTransportFeedback } from './transport-feedback-packet.ts'
 
-/** Packets of one compound packet; real ones have some five. */
-const MAX_PACKETS = 64
+/** Packets of one compound packet; real ones have some five, and 1500 bytes hold 125 with something in them. */
+const MAX_PACKETS = 128
 const REMB_NAME = 0x52454d42 // 'REMB', draft-alvestrand-rmcat-remb §2.2
 /** draft-alvestrand-rmcat-remb §2.2: 18 bits and an exponent can say more than a number holds exactly. */
 const MAX_BITRATE_BPS = 1e12

@@ -54,6 +54,7 @@ const writer = new RtpWriter()
 export class RtpForwarder implements ForwardTarget {
   readonly ssrc: number
   readonly #options: RtpForwarderOptions
+  readonly #extensions: readonly { readonly from: number; readonly to: number }[]
   readonly #mid: Uint8Array | undefined
   readonly #runs = new ForwardRuns()
   readonly #vp8 = new Vp8Continuity()
@@ -62,7 +63,9 @@ export class RtpForwarder implements ForwardTarget {
   #addTicks = Math.floor(Math.random() * 0x80000000)
   #rtxSequence = Math.floor(Math.random() * 0x8000)
   #pending: ForwardSource | undefined
-  #last: { readonly ticks: number; readonly arrivalMs: number } | undefined
+  /** Of the last packet: its time to the watcher, and when it came. */
+  #lastTicks = Number.NaN
+  #lastArrivalMs = 0
   #retransmittedAtMs: Float64Array | undefined
   #retransmissionsLeft = MAX_RETRANSMISSIONS
   #reportAtMs = Number.NEGATIVE_INFINITY
@@ -78,6 +81,7 @@ export class RtpForwarder implements ForwardTarget {
   constructor(options: RtpForwarderOptions) {
     this.ssrc = options.ssrc
     this.#options = options
+    this.#extensions = Array.from(options.extensions, ([from, to]) => ({ from, to }))
     this.#mid = options.mid === undefined ? undefined : new TextEncoder().encode(options.mid.value)
   }
 
@@ -110,8 +114,9 @@ export class RtpForwarder implements ForwardTarget {
     }
     const sequence = kept.index + run.addSequence
     this.#nextSequence = sequence + 1
-    this.#last = { ticks: kept.ticks + run.addTicks, arrivalMs: kept.packet.arrivalMs }
-    this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined })
+    this.#lastTicks = kept.ticks + run.addTicks
+    this.#lastArrivalMs = kept.packet.arrivalMs
+    this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined, isNew: true })
     this.#packets++
     this.#bytes += kept.packet.payload.length
   }
@@ -171,15 +176,14 @@ export class RtpForwarder implements ForwardTarget {
     const before = this.#runs.current
     this.#pending = undefined
     if (before !== undefined && before.source !== source) before.source.remove(this)
-    const last = this.#last
     let addTicks = this.#addTicks
-    if (last !== undefined && before?.source.mediaClock !== source.mediaClock) {
-      // Another participant's clock, or the same one's after it came back: only arrival connects them.
-      addTicks = Math.round(last.ticks + ((packet.arrivalMs - last.arrivalMs) * source.clockRateHz) / 1000) - ticks
-      this.#addTicks = addTicks
-    }
-    if (last !== undefined) {
-      addTicks = Math.max(addTicks, last.ticks + Math.ceil((MIN_STEP_MS * source.clockRateHz) / 1000) - ticks)
+    if (!Number.isNaN(this.#lastTicks)) {
+      if (before?.source.mediaClock !== source.mediaClock) {
+        // Another participant's clock, or the same one's after it came back: only arrival connects them.
+        const elapsedTicks = ((packet.arrivalMs - this.#lastArrivalMs) * source.clockRateHz) / 1000
+        this.#addTicks = addTicks = Math.round(this.#lastTicks + elapsedTicks) - ticks
+      }
+      addTicks = Math.max(addTicks, this.#lastTicks + Math.ceil((MIN_STEP_MS * source.clockRateHz) / 1000) - ticks)
     }
     const addVp8 = source.codec === 'vp8' ? this.#vp8.begin(packet.payload) : NO_VP8
     this.#runs.push({ source, first: this.#nextSequence, addSequence: this.#nextSequence - index, addTicks, addVp8 })
@@ -188,7 +192,7 @@ export class RtpForwarder implements ForwardTarget {
   #write(
     { packet, ticks }: ForwardPacket,
     run: ForwardRun,
-    as: { payloadType: number; ssrc: number; sequence: number; original: number | undefined },
+    as: { payloadType: number; ssrc: number; sequence: number; original: number | undefined; isNew: boolean },
   ): void {
     writer.begin({
       payloadType: as.payloadType,
@@ -197,16 +201,16 @@ export class RtpForwarder implements ForwardTarget {
       timestamp: (ticks + run.addTicks) % 2 ** 32,
       ssrc: as.ssrc,
     })
-    for (const [from, to] of this.#options.extensions) {
-      const value = packet.extension(from)
-      if (value !== undefined) writer.extension(to, value)
+    for (const extension of this.#extensions) {
+      const value = packet.extension(extension.from)
+      if (value !== undefined) writer.extension(extension.to, value)
     }
     if (this.#mid !== undefined && this.#options.mid !== undefined)
       writer.extension(this.#options.mid.extensionId, this.#mid)
     const written = writer.finish(packet.payload, as.original)
     if (written === undefined) return
     if (run.source.codec === 'vp8') {
-      this.#vp8.rewrite(written, written.length - packet.payload.length, run.addVp8, as.original === undefined)
+      this.#vp8.rewrite(written, written.length - packet.payload.length, run.addVp8, as.isNew)
     }
     this.#options.send(written)
   }
@@ -232,13 +236,14 @@ export class RtpForwarder implements ForwardTarget {
     const rtx = this.#options.rtx
     const rtxPayloadType = rtx?.payloadTypes.get(payloadType)
     if (rtx === undefined || rtxPayloadType === undefined) {
-      this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined })
+      this.#write(kept, run, { payloadType, ssrc: this.ssrc, sequence, original: undefined, isNew: false })
     } else {
       const as = {
         payloadType: rtxPayloadType,
         ssrc: rtx.ssrc,
         sequence: this.#rtxSequence++,
         original: sequence & 0xffff,
+        isNew: false,
       }
       this.#write(kept, run, as)
     }

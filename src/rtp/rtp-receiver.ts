@@ -53,7 +53,7 @@ const MAX_MISSING = 2000
 const MAX_HELD_PACKETS = 8192
 const MAX_HELD_BYTES = 8 << 20
 /** Given-up numbers that are remembered, to tell late packets from duplicates. */
-const MAX_REMEMBERED = 2048
+const MAX_REMEMBERED = 512
 const NO_RTX = 255
 
 /**
@@ -278,7 +278,7 @@ export class RtpReceiver {
   #giveUpBelow(sequence: number, nowMs: number): void {
     this.#missing.dropBelow(sequence)
     while (this.#next < sequence) {
-      let lost = 0
+      let lost = this.#held.count === 0 ? sequence - this.#next : 0
       while (this.#next + lost < sequence && !this.#held.has(this.#next + lost)) lost++
       if (lost > 0) this.#giveUp(lost, nowMs)
       this.#drain()

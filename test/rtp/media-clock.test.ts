@@ -1,0 +1,340 @@
+import { describe, expect, it } from 'vitest'
+import { random } from '../../fuzz/mutate.ts'
+import { type EncodingClock, MediaClock, type TrackClock } from '../../src/rtp/media-clock.ts'
+
+/** The sender's wall clock at the start of our own, ms since 1900. */
+const NTP_MS = 3_900_000_000_000
+const START_MS = 5000
+
+type StreamOptions = {
+  rateHz: number
+  /** Between frames, ms of the sender's wall clock. */
+  everyMs: number
+  /** Of the RTP clock against the sender's wall clock. */
+  driftPpm?: number
+  /** From capture to sending. */
+  delayMs?: number
+  reportEveryMs?: number
+  firstReportMs?: number
+  randomStart?: number
+}
+
+/** What came out for one frame: when it was captured in truth (ms of our clock), where it was put (ms). */
+type Placed = { trueMs: number; placedMs: number; ticks: number; rtp: number }
+
+/** A sender with streams, and a network that holds frames up, on a virtual clock. */
+class Sender {
+  readonly clock = new MediaClock()
+  readonly #pick: (below: number) => number
+  readonly jitterMs: number
+  /** Of the sender's wall clock against ours. */
+  wallPpm = 0
+  readonly #streams: Stream[] = []
+
+  constructor(seed: number, jitterMs: number) {
+    this.#pick = random(seed)
+    this.jitterMs = jitterMs
+  }
+
+  stream(options: StreamOptions, track?: TrackClock): Stream {
+    const owner = track ?? this.clock.track(options.rateHz)
+    const stream = new Stream(options, owner, owner.encoding())
+    this.#streams.push(stream)
+    return stream
+  }
+
+  /** From `fromMs` to `toMs` of our clock. */
+  run(fromMs: number, toMs: number): void {
+    const events: { atMs: number; act: () => void }[] = []
+    for (const stream of this.#streams) {
+      if (stream.isPaused) continue
+      let last = 0
+      for (
+        let at = Math.ceil(fromMs / stream.options.everyMs) * stream.options.everyMs;
+        at < toMs;
+        at += stream.options.everyMs
+      ) {
+        const captured = at
+        const delayMs = (stream.options.delayMs ?? 0) + 20 + this.#heldUp()
+        const arrival = Math.max(captured + delayMs, last) // the receiver puts them in order
+        last = arrival
+        events.push({ atMs: arrival, act: () => stream.frame(captured, START_MS + arrival, this.wallPpm) })
+      }
+      const every = stream.options.reportEveryMs ?? 1000
+      for (let at = (stream.options.firstReportMs ?? 500) + every * Math.ceil(fromMs / every); at < toMs; at += every) {
+        const sent = at
+        events.push({
+          atMs: sent + 20 + this.#heldUp(),
+          act: () => stream.report(sent, this.wallPpm, this.#pick(200) / 100 - 1),
+        })
+      }
+    }
+    events.sort((a, b) => a.atMs - b.atMs)
+    for (const event of events) event.act()
+  }
+
+  /** Mostly little, at times much. */
+  #heldUp(): number {
+    return this.jitterMs === 0 ? 0 : (this.#pick(1000) / 1000) ** 3 * this.jitterMs
+  }
+}
+
+class Stream {
+  readonly options: StreamOptions
+  readonly track: TrackClock
+  readonly clock: EncodingClock
+  readonly placed: Placed[] = []
+  isPaused = false
+  reports = true
+  /** Added to RTP time: what a restart or a sleep does to it, ms. */
+  shiftMs = 0
+  /** Added to the wall clock that reports tell of, ms. */
+  wallShiftMs = 0
+
+  constructor(options: StreamOptions, track: TrackClock, clock: EncodingClock) {
+    this.options = options
+    this.track = track
+    this.clock = clock
+  }
+
+  rtp(capturedMs: number): number {
+    const ms = capturedMs * (1 + (this.options.driftPpm ?? 0) / 1e6) + this.shiftMs
+    return (
+      ((((this.options.randomStart ?? 0) + Math.round((ms * this.options.rateHz) / 1000)) % 2 ** 32) + 2 ** 32) %
+      2 ** 32
+    )
+  }
+
+  frame(capturedMs: number, arrivalMs: number, wallPpm: number): void {
+    const rtp = this.rtp(capturedMs * (1 + wallPpm / 1e6))
+    const ticks = this.clock.timeOf(rtp, arrivalMs)
+    this.placed.push({ trueMs: capturedMs, placedMs: (ticks * 1000) / this.options.rateHz, ticks, rtp })
+  }
+
+  report(sentMs: number, wallPpm: number, noiseMs: number): void {
+    if (!this.reports) return
+    const wallMs = sentMs * (1 + wallPpm / 1e6)
+    this.clock.reference(NTP_MS + wallMs + this.wallShiftMs, this.rtp(wallMs + noiseMs))
+  }
+
+  /** Where frames lie against the truth, ms, from `fromMs` on. */
+  errors(fromMs: number, toMs = Number.POSITIVE_INFINITY): number[] {
+    return this.placed
+      .filter(({ trueMs }) => trueMs >= fromMs && trueMs < toMs)
+      .map(({ trueMs, placedMs }) => placedMs - trueMs)
+  }
+}
+
+const AUDIO: StreamOptions = {
+  rateHz: 48_000,
+  everyMs: 20,
+  reportEveryMs: 5000,
+  firstReportMs: 2500,
+  randomStart: 1_234_567,
+}
+const VIDEO: StreamOptions = { rateHz: 90_000, everyMs: 33, delayMs: 40, randomStart: 4_294_000_000 }
+
+const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...values)
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** Steps between frames less the steps of their RTP times, in ticks. */
+function corrections(stream: Stream, fromMs = 0): number[] {
+  const placed = stream.placed.filter(({ trueMs }) => trueMs >= fromMs)
+  return placed.slice(1).map(({ ticks, rtp }, i) => ticks - placed[i].ticks - ((rtp - placed[i].rtp) | 0))
+}
+
+describe('the media clock', () => {
+  it('follows RTP time to the tick while nothing is wrong, over the wrap as well', () => {
+    const sender = new Sender(1, 0)
+    const video = sender.stream({ ...VIDEO, delayMs: 0 })
+    sender.run(0, 30_000)
+    expect(Math.min(...video.placed.map(({ rtp }) => rtp))).toBeLessThan(1_000_000)
+    expect(corrections(video).filter((step) => step !== 0)).toEqual([])
+    expect(spread(video.errors(0))).toBeLessThan(0.1)
+  })
+
+  it('brings sound and picture together by reports, without a jump', () => {
+    const sender = new Sender(2, 30)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream({ ...VIDEO, delayMs: 80 })
+    sender.run(0, 60_000)
+    const apart = (fromMs: number, toMs: number) =>
+      Math.abs(mean(video.errors(fromMs, toMs)) - mean(audio.errors(fromMs, toMs)))
+    expect(apart(0, 500)).toBeGreaterThan(50)
+    expect(apart(12_000, 20_000)).toBeLessThan(6)
+    expect(apart(20_000, 60_000)).toBeLessThan(4)
+    expect(Math.max(...corrections(video).map(Math.abs))).toBeLessThanOrEqual(31) // 1 % of 33 ms
+    expect(Math.max(...corrections(audio).map(Math.abs))).toBeLessThanOrEqual(11)
+    expect(Math.max(...corrections(video, 20_000).map(Math.abs))).toBeLessThanOrEqual(1)
+    expect(Math.max(...corrections(audio, 20_000).map(Math.abs))).toBeLessThanOrEqual(1)
+    expect(video.track.delayMs - audio.track.delayMs).toBeGreaterThan(75)
+    expect(video.track.delayMs - audio.track.delayMs).toBeLessThan(86)
+  })
+
+  it('has both together from the first frame when packets tell when they were captured', () => {
+    const sender = new Sender(3, 30)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream({ ...VIDEO, delayMs: 80 })
+    audio.report(0, 0, 0)
+    video.report(0, 0, 0)
+    sender.run(0, 3000)
+    expect(Math.abs(mean(video.errors(0)) - mean(audio.errors(0)))).toBeLessThan(2)
+  })
+
+  it.each([100, -100])('measures and follows a drift of %i ppm between the sender’s clocks', (driftPpm) => {
+    const sender = new Sender(4, 60)
+    const audio = sender.stream({ ...AUDIO, driftPpm })
+    const video = sender.stream(VIDEO)
+    sender.run(0, 600_000)
+    expect(Math.abs(audio.clock.driftPpm - driftPpm)).toBeLessThan(15)
+    expect(Math.abs(video.clock.driftPpm)).toBeLessThan(30)
+    for (let at = 30_000; at < 600_000; at += 30_000) {
+      const apart = mean(video.errors(at, at + 30_000)) - mean(audio.errors(at, at + 30_000))
+      expect(Math.abs(apart)).toBeLessThan(5)
+    }
+    expect(Math.max(...corrections(audio, 30_000).map(Math.abs))).toBeLessThanOrEqual(1)
+    expect(Math.max(...corrections(video, 30_000).map(Math.abs))).toBeLessThanOrEqual(2)
+  })
+
+  it.each([100, -100])('follows our own clock when the sender’s wall clock drifts by %i ppm', (wallPpm) => {
+    const sender = new Sender(5, 40)
+    sender.wallPpm = wallPpm
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 600_000)
+    for (const stream of [audio, video]) {
+      const settled = mean(stream.errors(30_000, 60_000))
+      expect(Math.abs(mean(stream.errors(570_000)) - settled)).toBeLessThan(10)
+      expect(Math.max(...corrections(stream, 30_000).map(Math.abs))).toBeLessThanOrEqual(2)
+    }
+    expect(Math.abs(mean(video.errors(570_000)) - mean(audio.errors(570_000)))).toBeLessThan(5)
+  })
+
+  it('follows arrival where there are no reports at all', () => {
+    const sender = new Sender(6, 40)
+    const audio = sender.stream({ ...AUDIO, driftPpm: 100 })
+    audio.reports = false
+    sender.run(0, 600_000)
+    expect(Math.abs(mean(audio.errors(570_000)) - mean(audio.errors(30_000, 60_000)))).toBeLessThan(10)
+  })
+
+  it('lives with most reports lost', () => {
+    const sender = new Sender(7, 60)
+    const audio = sender.stream({ ...AUDIO, reportEveryMs: 35_000 })
+    const video = sender.stream({ ...VIDEO, reportEveryMs: 25_000, driftPpm: 50 })
+    sender.run(0, 300_000)
+    const apart = mean(video.errors(100_000)) - mean(audio.errors(100_000))
+    expect(Math.abs(apart)).toBeLessThan(8)
+  })
+
+  it('puts layers of one track on one line, whatever their offsets, also before their first report', () => {
+    const sender = new Sender(8, 30)
+    const low = sender.stream(VIDEO)
+    const high = sender.stream({ ...VIDEO, randomStart: 77 }, low.track)
+    const late = sender.stream({ ...VIDEO, randomStart: 2_000_000_000, firstReportMs: 9000 }, low.track)
+    sender.stream(AUDIO)
+    late.isPaused = true
+    sender.run(0, 20_000)
+    late.isPaused = false
+    sender.run(20_000, 40_000)
+    expect(Math.abs(mean(low.errors(15_000)) - mean(high.errors(15_000)))).toBeLessThan(2)
+    expect(Math.abs(mean(late.errors(20_000, 25_000)) - mean(low.errors(20_000, 25_000)))).toBeLessThan(12)
+    expect(Math.abs(mean(late.errors(35_000)) - mean(low.errors(35_000)))).toBeLessThan(3)
+  })
+
+  it('leaves the hole of a sender that slept where it was, when its RTP clocks went on', () => {
+    const sender = new Sender(9, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 20_000)
+    sender.run(30_000, 50_000)
+    for (const stream of [audio, video]) {
+      expect(stream.clock.resets).toBe(0)
+      expect(Math.abs(mean(stream.errors(30_000)) - mean(stream.errors(15_000, 20_000)))).toBeLessThan(6)
+    }
+  })
+
+  it('finds the hole by arrival, and then by reports, when one of its RTP clocks stood still', () => {
+    const sender = new Sender(10, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 20_000)
+    audio.shiftMs = -10_000
+    sender.run(30_000, 60_000)
+    expect(audio.clock.resets).toBe(1)
+    const before = mean(audio.errors(15_000, 20_000))
+    expect(Math.abs(mean(audio.errors(30_100, 31_000)) - before)).toBeLessThan(40)
+    expect(Math.abs(mean(audio.errors(50_000)) - mean(video.errors(50_000)))).toBeLessThan(5)
+    const ticks = audio.placed.map((frame) => frame.ticks)
+    expect(ticks.every((at, i) => i === 0 || at > ticks[i - 1])).toBe(true)
+  })
+
+  it('finds a short sleep of one RTP clock by reports', () => {
+    const sender = new Sender(11, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 20_000)
+    audio.shiftMs = -3000
+    sender.run(23_000, 60_000)
+    expect(Math.abs(mean(audio.errors(40_000)) - mean(video.errors(40_000)))).toBeLessThan(5)
+  })
+
+  it.each([1_000_000, -1_000_000, 20_000, -20_000])('goes on after RTP time was set by %i ms', (shiftMs) => {
+    const sender = new Sender(12, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 20_000)
+    video.shiftMs = shiftMs
+    sender.run(20_000, 50_000)
+    expect(video.clock.resets).toBe(1)
+    expect(Math.abs(mean(video.errors(40_000)) - mean(audio.errors(40_000)))).toBeLessThan(5)
+    const ticks = video.placed.map((frame) => frame.ticks)
+    expect(ticks.every((at, i) => i === 0 || at > ticks[i - 1])).toBe(true)
+  })
+
+  it('is not moved by what was only held up and comes in a burst', () => {
+    const sender = new Sender(13, 10)
+    const audio = sender.stream(AUDIO)
+    sender.run(0, 20_000)
+    const before = mean(audio.errors(10_000))
+    for (let at = 20_000; at < 28_000; at += 20) audio.frame(at, START_MS + 28_000 + at / 100_000, 0)
+    sender.run(28_020, 40_000)
+    expect(audio.clock.resets).toBe(0)
+    expect(Math.abs(mean(audio.errors(20_000)) - before)).toBeLessThan(2)
+  })
+
+  it('stays where it is when the sender’s wall clock is set', () => {
+    const sender = new Sender(14, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream(VIDEO)
+    sender.run(0, 30_000)
+    audio.wallShiftMs = video.wallShiftMs = 3_600_000
+    sender.run(30_000, 90_000)
+    expect(spread(audio.errors(15_000))).toBeLessThan(8)
+    expect(spread(video.errors(15_000))).toBeLessThan(8)
+    expect(Math.abs(mean(audio.errors(60_000)) - mean(video.errors(60_000)))).toBeLessThan(5)
+  })
+
+  it('passes over a sender whose tracks have no common wall clock, and one without any', () => {
+    const sender = new Sender(15, 20)
+    const audio = sender.stream(AUDIO)
+    const video = sender.stream({ ...VIDEO, delayMs: 0 })
+    audio.wallShiftMs = 86_400_000
+    sender.run(0, 30_000)
+    expect(Math.abs(mean(audio.errors(10_000)) - mean(video.errors(10_000)))).toBeLessThan(20)
+    audio.clock.reference(0, 1)
+    expect(spread(audio.errors(10_000))).toBeLessThan(6)
+  })
+
+  it('gives times that are never below 0, whatever comes', () => {
+    const pick = random(16)
+    const { clock } = new Sender(16, 0).stream(VIDEO)
+    let arrivalMs = START_MS
+    for (let i = 0; i < 20_000; i++) {
+      arrivalMs += pick(60)
+      if (pick(10) === 0) clock.reference(pick(3) === 0 ? pick(2 ** 31) * 5000 : NTP_MS + arrivalMs, pick(2 ** 32))
+      const ticks = clock.timeOf(pick(4) === 0 ? pick(2 ** 32) : (arrivalMs * 90) % 2 ** 32, arrivalMs)
+      if (!(Number.isInteger(ticks) && ticks >= 0 && ticks < 1e15)) throw new Error(`${ticks}`)
+    }
+  })
+})

@@ -1,0 +1,348 @@
+import { describe, expect, it } from 'vitest'
+import { random } from '../../fuzz/mutate.ts'
+import type { RtpPacket } from '../../src/rtp/packet.ts'
+import type { RtcpPacket } from '../../src/rtp/rtcp.ts'
+import { RtcpOutbox } from '../../src/rtp/rtcp-outbox.ts'
+import { parseRtcp } from '../../src/rtp/rtcp-parser.ts'
+import { RtpReceiver, type RtpReceiverOptions } from '../../src/rtp/rtp-receiver.ts'
+import { rtpPacket, rtxPacket } from './rtp-packets.ts'
+
+const RTX = { payloadType: 97, ssrc: 2 }
+
+/** A receiver, and all that comes out of it. Lost packets are `x`. */
+function receiving(options: Partial<RtpReceiverOptions> = {}) {
+  const out: (number | 'x')[] = []
+  const packets: RtpPacket[] = []
+  const sent: RtcpPacket[] = []
+  const outbox = new RtcpOutbox({ ssrc: 9, cname: 'us', send: (bytes) => sent.push(...parseRtcp(bytes)) })
+  const receiver = new RtpReceiver({
+    ssrc: 1,
+    clockRateHz: 90_000,
+    nack: true,
+    rtxPayloadTypes: new Map([[RTX.payloadType, 96]]),
+    outbox,
+    sink: {
+      packet(packet) {
+        out.push(packet.sequenceNumber)
+        packets.push(packet)
+      },
+      lost(count) {
+        for (let i = 0; i < count; i++) out.push('x')
+      },
+    },
+    ...options,
+  })
+  const take = (...sequences: number[]) => {
+    for (const sequence of sequences) receiver.receive(rtpPacket(sequence))
+  }
+  const asked = () => {
+    outbox.flush()
+    return sent.splice(0).flatMap((packet) => (packet.type === 'nack' ? packet.sequences : []))
+  }
+  return { receiver, out, packets, take, asked }
+}
+
+describe('a receiver', () => {
+  it('hands on at once what comes in order, over the wrap as well', () => {
+    const { out, take, asked } = receiving()
+    take(65534, 65535)
+    expect(out).toEqual([65534, 65535])
+    take(0, 1, 2)
+    expect(out).toEqual([65534, 65535, 0, 1, 2])
+    expect(asked()).toEqual([])
+  })
+
+  it('wraps with the very first packets', () => {
+    const { receiver, out, take } = receiving()
+    take(65535, 1, 0)
+    expect(out).toEqual([65535, 0, 1])
+    expect(receiver.figures().resets).toBe(0)
+  })
+
+  it('puts reordered packets in order without asking', () => {
+    const { receiver, out, take, asked } = receiving()
+    take(1, 3, 4, 2, 6, 5, 7)
+    expect(out).toEqual([1, 2, 3, 4, 5, 6, 7])
+    receiver.tick(3000)
+    expect(asked()).toEqual([])
+    expect(receiver.figures()).toMatchObject({ packets: 7, packetsLost: 0, packetsRecovered: 0, nacks: 0 })
+  })
+
+  it('leaves out duplicates and counts them', () => {
+    const { receiver, out, take } = receiving()
+    take(1, 1, 2, 4, 4, 2, 3, 3, 5)
+    expect(out).toEqual([1, 2, 3, 4, 5])
+    expect(receiver.figures()).toMatchObject({ packets: 5, packetsDuplicate: 4, packetsLate: 0 })
+  })
+
+  it('asks for what is missing, again by round trip, and no more when the budget is over', () => {
+    const { receiver, out, asked } = receiving({ jitterBudgetMs: 1000 })
+    receiver.rttMs = 100
+    receiver.receive(rtpPacket(1, { arrivalMs: 1000 }))
+    receiver.receive(rtpPacket(3, { arrivalMs: 1000 }))
+    const times: number[] = []
+    for (let now = 1000; now < 3000; now += 10) {
+      receiver.tick(now)
+      if (asked().length > 0) times.push(now)
+      if (now < 2000) expect(out).toEqual([1])
+    }
+    expect(times[0]).toBeLessThanOrEqual(1020)
+    expect(times.length).toBeGreaterThanOrEqual(5)
+    expect(times.length).toBeLessThanOrEqual(9)
+    expect(Math.max(...times)).toBeLessThan(2000)
+    for (let i = 1; i < times.length; i++) expect(times[i] - times[i - 1]).toBeGreaterThanOrEqual(100)
+    expect(out).toEqual([1, 'x', 3])
+    expect(receiver.figures()).toMatchObject({ packetsLost: 1, nacks: times.length, lossRate: 1 / 3 })
+  })
+
+  it('takes retransmissions on a stream of their own for what they repeat', () => {
+    const { receiver, out, packets, asked } = receiving()
+    const lost = rtpPacket(2, { payload: Uint8Array.of(7, 8, 9), marker: true, timestamp: 12345 })
+    receiver.receive(rtpPacket(1))
+    receiver.receive(rtpPacket(3))
+    receiver.tick(1050)
+    expect(asked()).toEqual([2])
+    receiver.receive(rtxPacket(lost, { ...RTX, sequenceNumber: 700, arrivalMs: 1100 }))
+    expect(out).toEqual([1, 2, 3])
+    expect(packets[1]).toMatchObject({ payloadType: 96, ssrc: 1, marker: true, timestamp: 12345 })
+    expect([...packets[1].payload]).toEqual([7, 8, 9])
+    expect(receiver.figures()).toMatchObject({ packets: 3, packetsRecovered: 1, rtx: 1, packetsLost: 0 })
+  })
+
+  it('takes retransmissions on the same stream, too', () => {
+    const { receiver, out, take, asked } = receiving()
+    take(1, 3)
+    receiver.tick(1050)
+    expect(asked()).toEqual([2])
+    receiver.receive(rtpPacket(2, { arrivalMs: 1160 }))
+    expect(out).toEqual([1, 2, 3])
+    expect(receiver.figures()).toMatchObject({ packetsRecovered: 1, packetsDuplicate: 0 })
+  })
+
+  it('does not count what only probes the network', () => {
+    const { receiver, out, take } = receiving()
+    take(1, 2)
+    receiver.receive(rtxPacket(rtpPacket(1), { ...RTX, sequenceNumber: 5, arrivalMs: 1000 }))
+    receiver.receive(rtpPacket(6, { ...RTX, payload: new Uint8Array(0) }))
+    receiver.receive(rtpPacket(3, { payload: new Uint8Array(0) }))
+    take(4)
+    expect(out).toEqual([1, 2, 4])
+    expect(receiver.figures()).toMatchObject({ packetsDuplicate: 0, packetsLost: 0, rtx: 2, packets: 4 })
+  })
+
+  it('counts what comes after it was given up', () => {
+    const { receiver, out, take } = receiving({ jitterBudgetMs: 100 })
+    take(1, 3)
+    receiver.tick(1200)
+    receiver.receive(rtpPacket(2, { arrivalMs: 1300 }))
+    receiver.receive(rtpPacket(2, { arrivalMs: 1300 }))
+    expect(out).toEqual([1, 'x', 3])
+    expect(receiver.figures()).toMatchObject({ packetsLost: 1, packetsLate: 1, packetsDuplicate: 1 })
+  })
+
+  it('waits only for reordering where nothing can be asked for, and learns how much there is', () => {
+    const { receiver, out, asked } = receiving({ nack: false })
+    receiver.receive(rtpPacket(1, { arrivalMs: 1000 }))
+    receiver.receive(rtpPacket(3, { arrivalMs: 1000 }))
+    receiver.tick(1150)
+    expect(out).toEqual([1, 'x', 3])
+    receiver.receive(rtpPacket(2, { arrivalMs: 1200 }))
+    receiver.receive(rtpPacket(5, { arrivalMs: 1200 }))
+    receiver.tick(1400)
+    receiver.receive(rtpPacket(4, { arrivalMs: 1410 }))
+    expect(out).toEqual([1, 'x', 3, 4, 5])
+    expect(asked()).toEqual([])
+  })
+
+  it('stops waiting for a peer that never answers, and begins again when it does', () => {
+    const { receiver, out, asked } = receiving()
+    receiver.rttMs = 30
+    let now = 1000
+    receiver.receive(rtpPacket(0, { arrivalMs: now }))
+    for (let sequence = 2; sequence < 400; sequence += 2) {
+      now += 40
+      receiver.receive(rtpPacket(sequence, { arrivalMs: now }))
+      receiver.tick(now)
+    }
+    receiver.tick(now + 700)
+    asked()
+    expect(out.at(-1)).toBe(398)
+    receiver.receive(rtpPacket(400, { arrivalMs: now + 1000 }))
+    receiver.tick(now + 1050)
+    expect(asked()).toEqual([399])
+    receiver.tick(now + 1150)
+    expect(out.slice(-2)).toEqual(['x', 400])
+    receiver.receive(rtpPacket(402, { arrivalMs: now + 2000 }))
+    receiver.tick(now + 2020)
+    receiver.receive(rtpPacket(401, { arrivalMs: now + 2090 }))
+    expect(receiver.figures().packetsRecovered).toBe(1)
+    receiver.receive(rtpPacket(404, { arrivalMs: now + 3000 }))
+    receiver.tick(now + 3900)
+    expect(out.at(-1)).toBe(402)
+  })
+
+  it('gives up a wide hole at once', () => {
+    const { receiver, out } = receiving()
+    receiver.receive(rtpPacket(1, { arrivalMs: 1000, timestamp: 0 }))
+    receiver.receive(rtpPacket(5001, { arrivalMs: 6000, timestamp: 450_000 }))
+    expect(out.length).toBe(1 + 4999 + 1)
+    expect(receiver.figures()).toMatchObject({ packetsLost: 4999, resets: 0 })
+  })
+
+  it('believes in a restart of the numbers with the second packet, and not in a stray one', () => {
+    const { receiver, out } = receiving()
+    receiver.receive(rtpPacket(100, { timestamp: 0 }))
+    receiver.receive(rtpPacket(40_000, { timestamp: 3000 }))
+    receiver.receive(rtpPacket(101, { timestamp: 3000 }))
+    expect(out).toEqual([100, 101])
+    receiver.receive(rtpPacket(40_000, { timestamp: 999_999_999 }))
+    receiver.receive(rtpPacket(40_001, { timestamp: 999_999_999 }))
+    receiver.receive(rtpPacket(40_002, { timestamp: 999_999_999 }))
+    expect(out).toEqual([100, 101, 'x', 40_000, 40_001, 40_002])
+    expect(receiver.figures()).toMatchObject({ resets: 1, packetsStray: 1, packets: 5 })
+  })
+
+  it('takes old packets for old ones, however many follow each other', () => {
+    const { receiver, out } = receiving()
+    for (let i = 0; i < 400; i++) receiver.receive(rtpPacket(i))
+    for (let i = 100; i < 200; i++) receiver.receive(rtpPacket(i))
+    expect(out.length).toBe(400)
+    expect(receiver.figures()).toMatchObject({ packetsDuplicate: 100, resets: 0 })
+  })
+
+  it('holds what is bounded, whatever comes', () => {
+    const { receiver, out } = receiving()
+    const payload = new Uint8Array(1200)
+    receiver.receive(rtpPacket(0, { payload }))
+    for (let i = 2; i < 30_000; i++)
+      receiver.receive(rtpPacket(i & 0xffff, { payload, arrivalMs: 1000, timestamp: 3000 }))
+    expect(30_000 - out.length).toBeLessThan(8192)
+    receiver.flush()
+    expect(out.length).toBe(30_000)
+    expect(out.filter((entry) => entry === 'x')).toHaveLength(1)
+  })
+
+  it('survives noise: what goes on is in order, and every number is accounted for once', () => {
+    const pick = random(7)
+    let last = -1
+    let steps = 0
+    let given = 0
+    let lost = 0
+    const sink = {
+      packet({ sequenceNumber }: RtpPacket) {
+        if (last >= 0 && sequenceNumber !== ((last + 1) & 0xffff)) steps++
+        last = sequenceNumber
+        given++
+      },
+      lost(count: number) {
+        last = -1
+        lost += count
+      },
+    }
+    const { receiver } = receiving({ sink })
+    for (let i = 0; i < 20_000; i++) {
+      const sequence = pick(4) === 0 ? pick(65_536) : (i + pick(300)) & 0xffff
+      receiver.receive(rtpPacket(sequence, { arrivalMs: 1000 + i, timestamp: pick(50) === 0 ? pick(2 ** 31) : i * 90 }))
+      if (i % 20 === 0) receiver.tick(1000 + i)
+    }
+    receiver.flush()
+    const { packets, packetsLost, resets } = receiver.figures()
+    expect(steps).toBe(0)
+    expect({ packets, lost: packetsLost + resets }).toEqual({ packets: given, lost })
+  })
+})
+
+/** One second after the other on a virtual clock: a sender that keeps what it sent, and a network between. */
+function overNetwork(network: {
+  loss: number
+  delayMs: number
+  jitterMs: number
+  duplicates: number
+  rtx: boolean
+  seed: number
+}) {
+  const pick = random(network.seed)
+  const chance = (probability: number) => pick(1_000_000) < probability * 1_000_000
+  const { receiver, out, asked } = receiving(network.rtx ? {} : { rtxPayloadTypes: new Map() })
+  receiver.rttMs = 2 * network.delayMs
+  const events: { atMs: number; run: () => void }[] = []
+  const dropped = { media: 0, rtx: 0 }
+  const later = (run: () => void, inMs: number, now: number) => events.push({ atMs: now + inMs, run })
+  const travel = () => network.delayMs + (network.jitterMs === 0 ? 0 : pick(network.jitterMs))
+  let rtxSequence = 0
+  let now = 1000
+  const send = (sequence: number, repeated: boolean) => {
+    if (chance(network.loss)) {
+      if (repeated) dropped.rtx++
+      else dropped.media++
+      return
+    }
+    const inMs = travel()
+    const packet = rtpPacket(sequence & 0xffff, { timestamp: sequence * 90, arrivalMs: now + inMs })
+    const carried =
+      repeated && network.rtx
+        ? rtxPacket(packet, { ...RTX, sequenceNumber: rtxSequence++ & 0xffff, arrivalMs: now + inMs })
+        : packet
+    later(() => receiver.receive(carried), inMs, now)
+    if (chance(network.duplicates)) {
+      const again = rtpPacket(sequence & 0xffff, { timestamp: sequence * 90, arrivalMs: now + inMs + 1 })
+      later(() => receiver.receive(again), inMs + 1, now)
+    }
+  }
+  const PACKETS = 15_000
+  for (let sequence = 0; sequence < PACKETS + 2000; now++) {
+    if (sequence < PACKETS) send(sequence, false)
+    sequence++
+    events.sort((a, b) => a.atMs - b.atMs)
+    while (events.length > 0 && events[0].atMs <= now) events.shift()?.run()
+    if (sequence % 20 === 0) receiver.tick(now)
+    const wanted = asked()
+    if (wanted.length > 0 && !chance(network.loss)) {
+      later(
+        () => {
+          for (const number of wanted) send(sequence - ((sequence - number) & 0xffff), true)
+        },
+        travel(),
+        now,
+      )
+    }
+  }
+  return { figures: receiver.figures(), out, dropped, PACKETS }
+}
+
+describe('over a bad network', () => {
+  it.each([true, false])('mends 5 % of loss at 100 ms round trip (rtx: %s)', (rtx) => {
+    const { figures, out, dropped, PACKETS } = overNetwork({
+      loss: 0.05,
+      delayMs: 50,
+      jitterMs: 5,
+      duplicates: 0.01,
+      rtx,
+      seed: 3,
+    })
+    expect(figures.packets).toBeGreaterThanOrEqual(PACKETS * 0.9999)
+    expect(figures.packets + figures.packetsLost).toBe(PACKETS)
+    expect(out).toHaveLength(PACKETS)
+    expect(Math.abs(figures.packetsRecovered + figures.packetsLost - dropped.media)).toBeLessThanOrEqual(
+      dropped.media * 0.01,
+    )
+  })
+
+  it('does not take heavy jitter for loss', () => {
+    const { figures } = overNetwork({ loss: 0, delayMs: 60, jitterMs: 120, duplicates: 0, rtx: true, seed: 5 })
+    expect(figures).toMatchObject({ packetsLost: 0, packetsLate: 0 })
+    expect(figures.nacks).toBeLessThan(1500)
+  })
+
+  it('mends 10 % with jitter', () => {
+    const { figures, PACKETS } = overNetwork({
+      loss: 0.1,
+      delayMs: 50,
+      jitterMs: 60,
+      duplicates: 0.02,
+      rtx: true,
+      seed: 9,
+    })
+    expect(figures.packets).toBeGreaterThanOrEqual(PACKETS * 0.999)
+  })
+})
