@@ -5,6 +5,7 @@ import { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
 import type { AccessUnit } from '../rtp/access-unit.ts'
 import { DecodeClock } from '../rtp/decode-clock.ts'
+import { OPUS_LOOK_AHEAD } from '../rtp/depacketize/opus.ts'
 import type { PublishSink } from './engine.ts'
 import type { ChosenFormat } from './sdp/codec-choice.ts'
 
@@ -53,13 +54,15 @@ export class IncomingTrack {
     return this.#track
   }
 
-  /** A unit in decoding order. `pts` in ticks of the format's clock rate. */
-  write(unit: AccessUnit, pts: number): void {
+  /** A unit in decoding order. `time` of its RTP timestamp, ticks of the format's clock rate. */
+  write(unit: AccessUnit, time: number): void {
     if (this.#track === undefined || unit.config !== undefined || (unit.key && this.#clock !== undefined)) {
       if (!this.#describe(unit)) return
     }
     const track = this.#track
     if (track === undefined) return
+    // what Opus decodes to was said that much before the packet's time; a file has the time of the sound
+    const pts = track.codec === 'opus' ? Math.max(0, time - OPUS_LOOK_AHEAD) : time
     let dts = pts
     let shownAt = pts
     if (this.#clock !== undefined) {

@@ -50,12 +50,17 @@ export class ChromiumPeers {
     return new ChromiumPeers(browser, server)
   }
 
-  /** A page that makes pictures and sound; what it publishes shows the same. */
-  async page(options: Partial<PictureOptions> = {}): Promise<PublisherPage> {
+  /** Where its pages come from. */
+  get origin(): string {
     const address = this.#server.address()
     if (address === null || typeof address === 'string') throw new Error('the server of pages has no port')
+    return `http://127.0.0.1:${address.port}`
+  }
+
+  /** A page that makes pictures and sound; what it publishes shows the same. */
+  async page(options: Partial<PictureOptions> = {}): Promise<PublisherPage> {
     const page = await this.#browser.newPage()
-    await page.goto(`http://127.0.0.1:${address.port}/`)
+    await page.goto(this.origin)
     await page.waitForFunction(() => window.peer !== undefined)
     await page.evaluate((given) => window.peer.start(given), { ...DEFAULTS, ...options })
     return new PublisherPage(page)

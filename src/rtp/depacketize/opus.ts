@@ -4,7 +4,7 @@ import { PacketUnits } from './packet-units.ts'
 
 const STEREO = 0x04 // in the TOC byte, RFC 6716 §3.1
 /** The look-ahead of libopus at 48 kHz, 6.5 ms, which is what browsers, OBS and ffmpeg encode with; RTP does not say it. */
-const PRE_SKIP = 312
+export const OPUS_LOOK_AHEAD = 312 // samples
 
 /**
  * Opus (RFC 7587): each packet as it is. Nothing is made up where the sender was silent (DTX), and what a packet repeats of the one
@@ -40,7 +40,7 @@ export class OpusDepacketizer extends PacketUnits {
 function opusHead(isStereo: boolean): Uint8Array {
   return writeOpusHead({
     channels: isStereo ? 2 : 1,
-    preSkip: PRE_SKIP,
+    preSkip: OPUS_LOOK_AHEAD,
     inputSampleRateHz: OPUS_RATE_HZ,
     outputGain: 0,
     mappingFamily: 0,
