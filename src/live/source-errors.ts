@@ -1,5 +1,5 @@
 import { TapedeckError } from '../media/errors.ts'
-import type { SourceState } from '../media/source-report.ts'
+import type { ChecklistLine, SourceState } from '../media/source-report.ts'
 
 /** A remote source was moved to a state that its present one does not lead to. Always a bug. */
 export class SourceMoveError extends TapedeckError {
@@ -67,5 +67,17 @@ export class SourceLostError extends TapedeckError {
 
   constructor(silentMs: number) {
     super(`no packet for ${silentMs / 1000} s; it may publish again under the same name`)
+  }
+}
+
+/** Something ended without media. */
+export abstract class NoMediaError extends TapedeckError {
+  readonly fault = 'peer'
+  /** The first line of the checklist that was not met; undefined when media flowed and none of it was taken. */
+  readonly unmet: ChecklistLine | undefined
+
+  constructor(what: string, unmet: ChecklistLine | undefined) {
+    super(unmet === undefined ? what : `${what} (checklist: ${unmet})`)
+    this.unmet = unmet
   }
 }

@@ -20,6 +20,8 @@ export interface PipelineOwner {
   onCreated(part: Part): void
   /** Frames wait for the disk, or no longer. */
   onCongestion(congested: boolean): void
+  /** Media is missing from here on, up to the next keyframe. */
+  onGap(): void
 }
 
 /**
@@ -147,6 +149,7 @@ export class Pipeline {
     if (hasRoom && this.outages.isRetryDue(nowMs)) {
       this.outages.end(nowMs)
       this.timeline.interrupt()
+      this.#owner.onGap()
     }
     this.parts.tick(nowMs)
     this.#pump()
@@ -209,6 +212,7 @@ export class Pipeline {
         { ...this.#names, queuedBytes: this.#queue.bytes },
         'the disk does not keep up: media is dropped in whole groups of pictures',
       )
+      this.#owner.onGap()
     }
     this.#congest(true)
   }
@@ -252,6 +256,7 @@ export class Pipeline {
       const droppedFrames = this.#queue.droppedFrames - this.#droppedBefore
       this.#droppedBefore = undefined
       this.#services.logger.info({ ...this.#names, droppedFrames }, 'the disk keeps up again')
+      this.#owner.onGap()
     }
     for (const resolve of this.#drained.splice(0)) resolve()
   }

@@ -13,6 +13,7 @@ import {
   type RecordingReport,
   trackReport,
 } from './report.ts'
+import type { SourceBook } from './source-book.ts'
 import type { RecordingState } from './state-machine.ts'
 import type { RecordingStats } from './stats.ts'
 
@@ -38,6 +39,7 @@ export function recordingReport(
   facts: RecordingFacts,
   pipeline: Pipeline,
   presence: Presence,
+  sources: SourceBook,
   stats: RecordingStats,
 ): RecordingReport {
   const { parts, timeline, outages, skippedFrames } = pipeline
@@ -70,6 +72,8 @@ export function recordingReport(
     droppedBytes,
     skippedFrames,
     nudgedFrames: parts.lanes.all.reduce((sum, lane) => sum + lane.nudgedFrames, timeline.nudgedFrames),
+    source: sources.current,
+    earlierSources: sources.earlier,
     error,
   }
 }

@@ -18,6 +18,7 @@ import { liesOutside, type RecordingOptions } from './recording-options.ts'
 import { fileReport, ReportFile, recordingReport } from './recording-report.ts'
 import { type FaultReport, faultReport, type PartReport, type RecordingReport } from './report.ts'
 import type { RecordingServices } from './services.ts'
+import { SourceBook } from './source-book.ts'
 import { type RecordingState, StateMachine } from './state-machine.ts'
 import { type RecordingStats, statsOf } from './stats.ts'
 import { US_PER_S } from './track-clock.ts'
@@ -57,6 +58,7 @@ export class Recording implements Subscriber {
   readonly #pipeline: Pipeline
   readonly #rate: RateMeter
   readonly #presence: Presence
+  readonly #sources = new SourceBook()
   readonly #reportFile: ReportFile
   readonly #listener: RecordingListener
   /** Paused before it was recording anything. */
@@ -109,6 +111,7 @@ export class Recording implements Subscriber {
           this.#isCongested = congested
           if (this.#subscription !== undefined) this.#subscription.congested = congested
         },
+        onGap: () => this.#sources.requestKeyframe(),
       },
     )
   }
@@ -163,6 +166,7 @@ export class Recording implements Subscriber {
   attach(stream: LiveStream): void {
     if (this.#subscription !== undefined || this.#endReason !== undefined) return
     const hasReturned = this.#presence.arrive()
+    this.#sources.arrive(stream)
     this.#pipeline.join(this.#services.now() - Math.max(0, Date.now() - stream.startedAtMs))
     if (hasReturned) this.#listener.returned?.(this)
     const subscription = stream.subscribe(this, { fromKeyframe: true })
@@ -190,6 +194,7 @@ export class Recording implements Subscriber {
 
   end(reason: EndReason): void {
     this.#subscription = undefined
+    this.#sources.leave()
     if (this.#endReason !== undefined) return
     if (this.#presence.leave(reason, this.#services.now())) {
       this.#pipeline.leave()
@@ -207,6 +212,7 @@ export class Recording implements Subscriber {
   resume(): void {
     if (this.#isHeldBack && this.#machine.state === 'pending') {
       this.#isHeldBack = false
+      this.#sources.requestKeyframe()
       return
     }
     this.#machine.demand('paused', 'recording')
@@ -214,6 +220,7 @@ export class Recording implements Subscriber {
     if (this.isAttached) timeline.closeUp()
     else timeline.closeUpNow()
     this.#machine.move('recording')
+    this.#sources.requestKeyframe()
   }
 
   /** Finishes the files. Resolves when that is done, however it went; a second call waits for the same. */
@@ -269,13 +276,14 @@ export class Recording implements Subscriber {
     const [endedAtMs, endReason, error] = [this.#endedAtMs, this.#endReason, this.#error]
     const { id, address, state, askedFormat, startedAtMs } = this
     const facts = { id, address, state, askedFormat, startedAtMs, endedAtMs, endReason, error }
-    return recordingReport(facts, this.#pipeline, this.#presence, this.stats())
+    return recordingReport(facts, this.#pipeline, this.#presence, this.#sources, this.stats())
   }
 
   #end(reason: EndReason | 'stopped'): void {
     if (this.#endReason !== undefined) return
     this.#endReason = reason
     this.#presence.giveUp()
+    this.#sources.leave()
     void this.#finish()
   }
 
@@ -299,7 +307,7 @@ export class Recording implements Subscriber {
     await this.#pipeline.finish()
     if (this.#machine.isFinal) return
     this.#endedAtMs = Date.now()
-    const { kept, error } = outcomeOf(this.address, this.parts, lastError)
+    const { kept, error } = outcomeOf(this.address, this.parts, this.#sources, lastError)
     this.#error = error
     this.#machine.move(kept.length === 0 ? 'failed' : 'completed')
     if (this.#services.config.report && kept.length > 0) await this.#reportFile.write(kept[0], this.report())

@@ -1,6 +1,8 @@
 import type { Format } from '../container/reader.ts'
+import { NoMediaError } from '../live/source-errors.ts'
 import { toMs } from '../media/clock.ts'
 import { TapedeckError } from '../media/errors.ts'
+import type { ChecklistLine, SourceReport } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
 import type { Alignment, Anchor } from './alignment.ts'
 import type { AskedFormat } from './format-choice.ts'
@@ -18,6 +20,8 @@ export interface FaultReport {
   /** `TD_…`, or `INTERNAL` for what is a bug. */
   readonly code: string
   readonly message: string
+  /** For what ended without media: the first line of the checklist that was not met. */
+  readonly unmet?: ChecklistLine
 }
 
 /** A time in which nothing could be written, by the wall clock. */
@@ -111,13 +115,18 @@ export interface RecordingReport {
   readonly skippedFrames: number
   /** Frames whose time was moved by a tick or more, because it did not grow. */
   readonly nudgedFrames: number
+  /** What the source says of itself: the present one, or the last. Undefined where it cannot (RTMP). */
+  readonly source: SourceReport | undefined
+  /** The sources before a reconnect, each with the last ten of its losses. */
+  readonly earlierSources: TallyReport<SourceReport>
   readonly error: FaultReport | undefined
 }
 
 /** `error` as reports say it. */
 export function faultReport(error: unknown): FaultReport {
   const message = error instanceof Error ? error.message : String(error)
-  return { code: error instanceof TapedeckError ? error.code : 'INTERNAL', message }
+  const unmet = error instanceof NoMediaError && error.unmet !== undefined ? { unmet: error.unmet } : {}
+  return { code: error instanceof TapedeckError ? error.code : 'INTERNAL', message, ...unmet }
 }
 
 /** What a report says of one file of a recording that has come to `frontUs`. */

@@ -1,3 +1,4 @@
+import { NoMediaError } from '../live/source-errors.ts'
 import { TapedeckError } from '../media/errors.ts'
 
 /** There is no such recording. */
@@ -110,12 +111,14 @@ export class RecordingLiveError extends TapedeckError {
 }
 
 /** The participants that a recording waited for did not come. */
-export class NobodyCameError extends TapedeckError {
+export class NobodyCameError extends NoMediaError {
   readonly code = 'TD_NOBODY_CAME'
-  readonly fault = 'peer'
 
   constructor(room: string) {
-    super(`room ${JSON.stringify(room.slice(0, 64))}: none of those who were to be recorded published anything`)
+    super(
+      `room ${JSON.stringify(room.slice(0, 64))}: none of those who were to be recorded published anything`,
+      'connected',
+    )
   }
 }
 

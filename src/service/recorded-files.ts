@@ -56,8 +56,8 @@ function trackOf({
 }
 
 /** An error as the recording object has it. */
-export function errorObject({ code, message }: FaultReport): NonNullable<RecordingObject['error']> {
-  return { code: code.slice(0, 64), message: message.slice(0, 4096) }
+export function errorObject({ code, message, unmet }: FaultReport): NonNullable<RecordingObject['error']> {
+  return { code: code.slice(0, 64), message: message.slice(0, 4096), ...(unmet === undefined ? {} : { unmet }) }
 }
 
 /** The file that stands for the recording: the first source, or what was made of it. */

@@ -297,4 +297,4 @@ export class RoomRecording implements TakeOwner {
   }
 }
 
-const NOTHING_RECORDED = new NothingRecordedError({ room: '', participant: '' }).code
+const NOTHING_RECORDED = new NothingRecordedError({ room: '', participant: '' }, undefined).code

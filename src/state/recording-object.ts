@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CHECKLIST } from '../media/source-report.ts'
 
 /** What a recording may be asked to be kept in. `auto`: the container that holds what is published without transcoding. */
 export const RECORDING_FORMATS = ['auto', 'mp4', 'webm', 'mkv', 'flv'] as const
@@ -29,7 +30,12 @@ const count = z.number().int().nonnegative()
 const ms = z.number().nonnegative()
 
 /** An error as the API, manifests and events say it. */
-export const errorObjectSchema = z.object({ code: z.string().max(64), message: text })
+export const errorObjectSchema = z.object({
+  code: z.string().max(64),
+  message: text,
+  /** For what ended without media: the first line of the source's checklist that was not met. */
+  unmet: z.enum(CHECKLIST).optional(),
+})
 
 /** What a rendition aims at; `null` where the source is left as it is. */
 export const qualitySettingsSchema = z.object({

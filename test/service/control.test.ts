@@ -170,7 +170,11 @@ describe('a recording of a room', () => {
     const { recording } = await control.service.start(everybody)
     await control.service.stop(recording.recording_id)
     const entry = await control.service.finished(recording.recording_id)
-    expect(entry.recording).toMatchObject({ status: 'failed', error: { code: 'TD_NOTHING_RECORDED' }, files: [] })
+    expect(entry.recording).toMatchObject({
+      status: 'failed',
+      error: { code: 'TD_NOTHING_RECORDED', unmet: 'tracks_published' },
+      files: [],
+    })
     expect(await control.paths()).toEqual([])
     expect(control.types(recording.recording_id)).toEqual([
       'recording_stopped',
@@ -179,9 +183,8 @@ describe('a recording of a room', () => {
     ])
     expect(control.service.stats.failedByCode).toEqual({ TD_NOTHING_RECORDED: 1 })
     const waiting = await control.service.start({ ...everybody, participants: ['nobody'], maxDurationMs: 10 })
-    expect((await control.service.finished(waiting.recording.recording_id)).recording.error?.code).toBe(
-      'TD_NOBODY_CAME',
-    )
+    const nobody = await control.service.finished(waiting.recording.recording_id)
+    expect(nobody.recording).toMatchObject({ status: 'failed', error: { code: 'TD_NOBODY_CAME', unmet: 'connected' } })
   })
 })
 
