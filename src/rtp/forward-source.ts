@@ -30,6 +30,8 @@ export interface ForwardTarget {
 
 /** Packets kept for retransmission; a power of two. A second of a good video. */
 const KEPT_PACKETS = 1024
+/** So long they are kept when nobody is left. */
+const KEPT_MS = 2000
 
 /**
  * One encoding with its watchers: takes what a `RtpReceiver` gives in order, keeps the last packets for retransmission, once for
@@ -44,6 +46,7 @@ export class ForwardSource implements PacketSink {
   readonly #kept: (ForwardPacket | undefined)[] = []
   readonly #targets: ForwardTarget[] = []
   #index = 0
+  #keptAtMs = 0
   #timestamp = -1
   #ticks = 0
 
@@ -56,7 +59,11 @@ export class ForwardSource implements PacketSink {
   }
 
   packet(packet: RtpPacket): void {
-    if (this.#targets.length === 0) return
+    if (this.#targets.length === 0) {
+      this.#forget(packet.arrivalMs)
+      return
+    }
+    this.#keptAtMs = packet.arrivalMs
     if (packet.timestamp !== this.#timestamp) {
       this.#timestamp = packet.timestamp
       this.#ticks = this.#clock.timeOf(packet.timestamp, packet.arrivalMs)
@@ -93,6 +100,10 @@ export class ForwardSource implements PacketSink {
   remove(target: ForwardTarget): void {
     const at = this.#targets.indexOf(target)
     if (at >= 0) this.#targets.splice(at, 1)
-    if (this.#targets.length === 0) this.#kept.length = 0
+  }
+
+  /** Who went over to another layer may still ask for what was sent of this one. */
+  #forget(nowMs: number): void {
+    if (this.#kept.length > 0 && nowMs - this.#keptAtMs > KEPT_MS) this.#kept.length = 0
   }
 }

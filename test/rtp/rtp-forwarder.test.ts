@@ -289,6 +289,8 @@ describe('forwarding to a watcher', () => {
     expect(watchers.map(({ got }) => got.length)).toEqual([2, 1, 2])
     for (const { forwarder } of watchers) forwarder.close()
     low.frame(66)
+    expect(low.source.at(0)).toBeDefined()
+    low.frame(3000)
     expect(low.source.at(0)).toBeUndefined()
   })
 })
