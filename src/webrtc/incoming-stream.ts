@@ -205,8 +205,8 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     return fresh
   }
 
+  /** A unit whose marker has not come is not given out: nothing tells whether it is whole. */
   #leaveFormat(): void {
-    this.#depacketizer?.flush()
     this.#gate?.finish()
     const { damagedFrames, undecodableFrames, malformedPayloads } = this.counts()
     this.#past = { damagedFrames, undecodableFrames, malformedPayloads }
