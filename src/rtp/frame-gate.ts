@@ -38,6 +38,8 @@ export class FrameGate implements AccessUnitSink {
   #started = false
   /** Layers of which something is missing that later units may refer to. */
   #missing = ALL_LAYERS
+  /** Layers there are. */
+  #layers = 1
   #episode: Episode | undefined
   /** Timestamp of the key unit at which the gate opened, until a later one has come. */
   #entry: number | undefined
@@ -56,10 +58,11 @@ export class FrameGate implements AccessUnitSink {
 
   /** Whether everything that comes is let through. */
   get isOpen(): boolean {
-    return this.#missing === 0
+    return (this.#missing & this.#layers) === 0
   }
 
   unit(unit: AccessUnit): void {
+    this.#layers |= 1 << unit.temporalLayer
     if (unit.key) this.#enter(unit)
     if (this.#isLeftOut(unit)) {
       this.#leaveOut(unit)
@@ -67,7 +70,7 @@ export class FrameGate implements AccessUnitSink {
     }
     this.#missing &= ~unit.opens
     if (this.#keepAll && (this.#missing & 1) !== 0 && this.#isTimeToAsk(unit)) this.#ask()
-    if (this.#missing === 0 && this.#episode !== undefined) this.#tell(this.#episode, unit.timestamp)
+    if (this.#episode !== undefined && this.isOpen) this.#tell(this.#episode, unit.timestamp)
     this.#see(unit.timestamp)
     this.#sink.unit(unit)
   }
@@ -77,10 +80,10 @@ export class FrameGate implements AccessUnitSink {
     const episode = this.#begin(damage.timestamp)
     episode.packets += damage.packets
     episode.damaged += damage.damagedUnits
-    const before = this.#missing
+    const wasOpen = this.isOpen
     this.#missing |= damage.layers
     if ((damage.layers & 1) !== 0) this.#ask()
-    else if (before === 0) this.#askedAt = this.#newest
+    else if (wasOpen) this.#askedAt = this.#newest
   }
 
   /** The end of the stream: what is not over is told as far as it went. */

@@ -9,7 +9,7 @@ import { sequenceDelta } from '../sequence.ts'
 import { DependencyDescriptor } from './dependency-descriptor.ts'
 import { ObuAssembly } from './obu-assembly.ts'
 import { ReferenceLedger } from './reference-ledger.ts'
-import { type Finished, UnitCutter } from './unit-cutter.ts'
+import { type Finished, layersFrom, UnitCutter } from './unit-cutter.ts'
 
 // Aggregation header, AV1 RTP §4.4
 const CONTINUES = 0x80 // Z: the first element is a fragment that goes on
@@ -118,7 +118,7 @@ export class Av1Depacketizer extends UnitCutter {
       this.#isLeft = true
       return 0
     }
-    return this.isAfterHole || !isTorn ? ALL_LAYERS : this.layersFrom(unit.temporalLayer)
+    return this.isAfterHole || !isTorn ? ALL_LAYERS : layersFrom(unit.temporalLayer)
   }
 
   /** Passes over the length at `#at`, leb128(); beyond the packet where it is broken. */
@@ -138,7 +138,7 @@ export class Av1Depacketizer extends UnitCutter {
     if (obu.type === OBU_SEQUENCE_HEADER) this.#hasSequence = true
     else if (obu.type === OBU_FRAME || obu.type === OBU_FRAME_HEADER) {
       this.#hasFrame = true
-      this.layer(obu.temporalLayer)
+      this.unit.temporalLayer = obu.temporalLayer
     }
     return true
   }

@@ -7,6 +7,7 @@ import { MalformedError } from '../../media/errors.ts'
 import { type AccessUnitSink, ALL_LAYERS } from '../access-unit.ts'
 import { type BuiltConfiguration, NalUnitCutter } from './nal-unit-cutter.ts'
 import type { ParameterSet } from './parameter-sets.ts'
+import { layersFrom } from './unit-cutter.ts'
 
 // Packet types, RFC 7798 §4.4; PACI packets (50) are never sent to who did not ask for them.
 const AGGREGATION = 48
@@ -27,6 +28,7 @@ export class HevcDepacketizer extends NalUnitCutter {
   /** nal_unit_type of the picture; -1 before its first slice. */
   #picture = -1
   #isNested = false
+  #highestLayer = 0
 
   /** `parameterSets`: `sprop-vps`, `sprop-sps` and `sprop-pps` of the session description (§7.1), base64 with commas. */
   constructor(sink: AccessUnitSink, parameterSets = '') {
@@ -71,10 +73,10 @@ export class HevcDepacketizer extends NalUnitCutter {
   protected override isKey(data: Uint8Array): boolean {
     const { unit } = this
     const layer = unit.temporalLayer
-    unit.isDisposable = this.#isUnreferred() && layer === this.highestLayer
+    unit.isDisposable = this.#isUnreferred() && layer === this.#highestLayer
     const isAccess = this.#picture >= NAL_TSA_N && this.#picture <= NAL_STSA_R
     unit.refersTo = isAccess ? (1 << layer) - 1 : (2 << layer) - 1
-    const above = ALL_LAYERS & -(2 << layer)
+    const above = layersFrom(layer + 1)
     if (this.#isNested || this.#picture === NAL_TSA_N || this.#picture === NAL_TSA_R) unit.opens = above
     if (isAccess) unit.opens |= 1 << layer
     return isHevcKeyframe(data, 4)
@@ -85,7 +87,7 @@ export class HevcDepacketizer extends NalUnitCutter {
     if (!isTorn) return this.#picture > LAST_NON_IRAP && this.#picture <= NAL_IDR_N_LP ? 0 : ALL_LAYERS
     if (this.#picture < 0 || this.isAfterHole) return ALL_LAYERS
     const own = this.#isUnreferred() ? this.unit.temporalLayer + 1 : this.unit.temporalLayer
-    return this.layersFrom(own)
+    return layersFrom(own)
   }
 
   protected override parseSet(kind: number, unit: Uint8Array): ParameterSet {
@@ -114,7 +116,7 @@ export class HevcDepacketizer extends NalUnitCutter {
     const config = writeHvcC(buildHvcC(units))
     const { temporalIdNested, temporalLayers, width, height } = parseHevcSps(sps.bytes)
     this.#isNested = temporalIdNested && temporalLayers > 1
-    this.highestLayer = temporalLayers - 1
+    this.#highestLayer = temporalLayers - 1
     return { config, units, width, height }
   }
 
@@ -126,7 +128,7 @@ export class HevcDepacketizer extends NalUnitCutter {
   #see(type: number, first: number, second: number): void {
     if (type > LAST_VCL || this.#picture >= 0 || (first & 1) !== 0 || second >> 3 !== 0) return
     this.#picture = type
-    this.layer(Math.max(0, (second & 7) - 1))
+    this.unit.temporalLayer = Math.max(0, (second & 7) - 1)
   }
 
   #aggregate(payload: Uint8Array): boolean {

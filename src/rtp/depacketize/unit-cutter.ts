@@ -21,8 +21,6 @@ export abstract class UnitCutter implements Depacketizer {
   malformed = 0
   protected readonly buffer = new UnitBuffer()
   protected readonly unit = new DepacketizedUnit()
-  /** The highest temporal layer there is, as far as is known. */
-  protected highestLayer = 0
   readonly #sink: AccessUnitSink
   #isOpen = false
   #isTorn = false
@@ -99,17 +97,6 @@ export abstract class UnitCutter implements Depacketizer {
     return ALL_LAYERS
   }
 
-  /** The unit is of this temporal layer. */
-  protected layer(temporalLayer: number): void {
-    this.unit.temporalLayer = temporalLayer
-    if (temporalLayer > this.highestLayer) this.highestLayer = temporalLayer
-  }
-
-  /** The set of this layer and all above. */
-  protected layersFrom(temporalLayer: number): number {
-    return -(1 << temporalLayer) & ((2 << this.highestLayer) - 1)
-  }
-
   #open(packet: RtpPacket): void {
     this.#isOpen = true
     this.#isAfterHole = this.#isHole
@@ -144,4 +131,9 @@ export abstract class UnitCutter implements Depacketizer {
     this.#lost = 0
     this.#sink.damaged({ packets, damagedUnits, timestamp, layers })
   }
+}
+
+/** The set of this temporal layer and all above, whether there are any or not. */
+export function layersFrom(temporalLayer: number): number {
+  return ALL_LAYERS & -(1 << temporalLayer)
 }

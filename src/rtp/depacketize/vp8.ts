@@ -1,7 +1,7 @@
 import { isVp8Keyframe, parseVp8Keyframe } from '../../codec/vp8.ts'
 import { ALL_LAYERS } from '../access-unit.ts'
 import { PictureIds } from './picture-id.ts'
-import { type Finished, UnitCutter } from './unit-cutter.ts'
+import { type Finished, layersFrom, UnitCutter } from './unit-cutter.ts'
 
 // Payload descriptor, RFC 7741 §4.2
 const EXTENDED = 0x80
@@ -74,9 +74,9 @@ export class Vp8Depacketizer extends UnitCutter {
     const { unit } = this
     let layers = 0
     if (this.isAfterHole && !unit.key && this.#ids.missing !== 0) {
-      layers = this.#hasLayers && this.#ids.isBaseWhole(unit.temporalLayer) ? this.layersFrom(1) : ALL_LAYERS
+      layers = this.#hasLayers && this.#ids.isBaseWhole(unit.temporalLayer) ? layersFrom(1) : ALL_LAYERS
     }
-    if (isTorn && !unit.isDisposable) layers |= this.layersFrom(unit.temporalLayer)
+    if (isTorn && !unit.isDisposable) layers |= layersFrom(unit.temporalLayer)
     this.#ids.remember()
     return layers
   }
@@ -94,7 +94,7 @@ export class Vp8Depacketizer extends UnitCutter {
     if ((flags & HAS_BASE_INDEX) !== 0) this.#ids.base = payload[at++]
     if ((flags & HAS_LAYER) !== 0) {
       this.#hasLayers = true
-      this.layer(payload[at] >> 6)
+      this.unit.temporalLayer = payload[at] >> 6
       this.#isSync = (payload[at] & LAYER_SYNC) !== 0
     }
     return (flags & (HAS_LAYER | HAS_KEY_INDEX)) === 0 ? at : at + 1

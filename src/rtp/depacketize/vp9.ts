@@ -3,7 +3,7 @@ import { writeVpcC } from '../../codec/vpcc.ts'
 import { TapedeckError } from '../../media/errors.ts'
 import { ALL_LAYERS } from '../access-unit.ts'
 import { ReferenceLedger } from './reference-ledger.ts'
-import { type Finished, UnitCutter } from './unit-cutter.ts'
+import { type Finished, layersFrom, UnitCutter } from './unit-cutter.ts'
 import { Vp9Descriptor } from './vp9-descriptor.ts'
 
 const MAX_FRAMES = 8 // in a superframe, VP9 bitstream §B.2
@@ -51,7 +51,7 @@ export class Vp9Depacketizer extends UnitCutter {
     if (at === 0) return false
     this.#isFlexible &&= descriptor.isFlexible
     this.#hasLayers ||= descriptor.hasLayers
-    this.layer(descriptor.temporalLayer)
+    this.unit.temporalLayer = descriptor.temporalLayer
     if (descriptor.isBegin) {
       if (this.#isFrameOpen || this.#ends.length >= MAX_FRAMES) return false
       this.#begin()
@@ -81,7 +81,7 @@ export class Vp9Depacketizer extends UnitCutter {
     } else {
       unit.isOrphan = this.#isFlexible ? this.#isOrphan : this.#isLeft
       unit.refersTo = this.#isFlexible ? 0 : (2 << unit.temporalLayer) - 1
-      if (this.#isSwitchingPoint) unit.opens = ALL_LAYERS & -(2 << unit.temporalLayer)
+      if (this.#isSwitchingPoint) unit.opens = layersFrom(unit.temporalLayer + 1)
     }
     const { ids } = this.#descriptor
     if (!unit.isOrphan && ids.id >= 0) this.#whole.add(ids.number)
@@ -97,9 +97,9 @@ export class Vp9Depacketizer extends UnitCutter {
     let layers = 0
     if (isLost && !unit.key) {
       if (this.#isFlexible && ids.id >= 0) this.#isLeft = true
-      else if (!this.isAfterHole) layers = this.layersFrom(unit.temporalLayer)
+      else if (!this.isAfterHole) layers = layersFrom(unit.temporalLayer)
       else if (!this.#hasLayers || !ids.isBaseWhole(unit.temporalLayer)) layers = ALL_LAYERS
-      else layers = this.layersFrom(isTorn && unit.temporalLayer === 0 ? 0 : 1)
+      else layers = layersFrom(isTorn && unit.temporalLayer === 0 ? 0 : 1)
     }
     ids.remember()
     return layers
