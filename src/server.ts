@@ -7,6 +7,7 @@ import { HttpServer } from './api/http-server.ts'
 import { Metrics } from './api/metrics.ts'
 import { ServiceMetrics } from './api/service-metrics.ts'
 import { TokenKeeper } from './api/token.ts'
+import { registerWebrtcMetrics } from './api/webrtc-metrics.ts'
 import {
   auditPath,
   type Endpoint,
@@ -136,6 +137,7 @@ export class TapedeckServer {
       })
       this.#serviceMetrics = new ServiceMetrics(this.#metrics.registry, this.#works)
       this.#webrtc = this.#makeWebrtc(this.#works)
+      if (this.#webrtc !== undefined) registerWebrtcMetrics(this.#metrics.registry, this.#webrtc)
       this.#http = this.#makeHttp(this.#works)
       if (this.#http !== undefined) addresses = { http: await this.#http.listen() }
       await this.recorder.start()

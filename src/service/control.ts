@@ -1,3 +1,4 @@
+import type { SourceReport } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
 import type { CatalogueEntry, Marker } from '../state/catalogue-entry.ts'
 import type { RecordingFormat } from '../state/recording-object.ts'
@@ -43,6 +44,8 @@ export interface ParticipantView {
   readonly players: number
   /** Ids of the recordings that it is in. */
   readonly recordings: readonly string[]
+  /** What the source says of itself; undefined where it cannot (RTMP). */
+  readonly report: SourceReport | undefined
 }
 
 /** A room in which something is going on. */

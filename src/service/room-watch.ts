@@ -71,6 +71,7 @@ export class RoomWatch {
       receivedBytes: bytes,
       players: stream.playerCount,
       recordings: this.#options.recordingsOf(room, participant),
+      report: stream.publisher.report?.(),
     }
   }
 

@@ -7,6 +7,7 @@ import {
   recordingFileSchema,
   recordingObjectSchema,
 } from '../../state/recording-object.ts'
+import { sourceAnswer } from './source-answer.ts'
 
 const count = z.number().int().nonnegative()
 const time = z.iso.datetime()
@@ -66,6 +67,7 @@ const participant = z
     received_bytes: count,
     players: count,
     recordings: z.array(z.string()).describe('Ids of the recordings that it is in'),
+    source_report: sourceAnswer.nullable().describe('What a WebRTC source says of itself; null for others'),
   })
   .meta({ id: 'Participant' })
 /** A room, now. */

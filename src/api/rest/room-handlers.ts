@@ -25,7 +25,7 @@ export function roomHandlers({ control }: ApiServices): Handlers<RoomOperation> 
     getRoom: async (call) => roomView(find(call.params.room_id), mayKnowPeers(call, call.params.room_id)),
     listParticipants: async ({ params }) => {
       const { participants } = find(params.room_id)
-      return { participants: participants.map((each) => participantView(each, true)), count: participants.length }
+      return { participants: participants.map((each) => participantView(each, true, true)), count: participants.length }
     },
     disconnectParticipant: async ({ params: { room_id, participant_id } }) => {
       if (!control.disconnect(room_id, participant_id)) throw new ParticipantMissingError(room_id, participant_id)

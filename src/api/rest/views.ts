@@ -3,6 +3,7 @@ import type { JobStatus } from '../../jobs/job.ts'
 import type { Track } from '../../media/track.ts'
 import type { ParticipantView, RoomView } from '../../service/control.ts'
 import type { jobAnswer, participantsAnswer, roomAnswer } from './answers.ts'
+import { sourceView } from './source-answer.ts'
 
 type ParticipantAnswer = z.output<typeof participantsAnswer>['participants'][number]
 
@@ -10,13 +11,17 @@ type ParticipantAnswer = z.output<typeof participantsAnswer>['participants'][num
 export function roomView(room: RoomView, withPeers: boolean): z.output<typeof roomAnswer> {
   return {
     room_id: room.roomId,
-    participants: room.participants.map((each) => participantView(each, withPeers)),
+    participants: room.participants.map((each) => participantView(each, withPeers, false)),
     recordings: [...room.recordings],
   }
 }
 
-/** A participant as JSON. */
-export function participantView(participant: ParticipantView, withPeers: boolean): ParticipantAnswer {
+/** A participant as JSON. `withLosses`: each loss of a WebRTC source, too, which can be many. */
+export function participantView(
+  participant: ParticipantView,
+  withPeers: boolean,
+  withLosses: boolean,
+): ParticipantAnswer {
   return {
     participant_id: participant.participantId,
     source: participant.source,
@@ -27,6 +32,7 @@ export function participantView(participant: ParticipantView, withPeers: boolean
     received_bytes: participant.receivedBytes,
     players: participant.players,
     recordings: [...participant.recordings],
+    source_report: participant.report === undefined ? null : sourceView(participant.report, withLosses),
   }
 }
 
