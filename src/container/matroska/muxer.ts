@@ -3,6 +3,7 @@ import { MisuseError, UnsupportedError } from '../../media/errors.ts'
 import type { Frame } from '../../media/frame.ts'
 import type { ByteSink, Chapter, Muxer } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
+import { InBandSets } from '../epoch-change.ts'
 import { writeChapters } from './chapters.ts'
 import { ClusterWriter } from './cluster-writer.ts'
 import type { DocType } from './codec-mapping.ts'
@@ -28,6 +29,9 @@ type Lane = {
   readonly number: number
   readonly isVideo: boolean
   readonly timescale: number
+  /** What keyframes need before them, since the file's one CodecPrivate is no more true; from the first such epoch on. */
+  inBandSets: InBandSets | undefined
+  hasChanged: boolean
   /** Added to every timestamp and taken off again by readers, ms (CodecDelay). */
   readonly delayMs: number
   readonly extent: TrackExtent
@@ -77,8 +81,8 @@ export class MatroskaMuxer implements Muxer {
   }
 
   /**
-   * A late track: yes while its entry fits into the reserve. A new epoch: yes where no decoder needs telling, which is
-   * VP8 and VP9 always, and other codecs only with the same configuration and the same facts.
+   * A late track: yes while its entry fits into the reserve. A new epoch: of video in the same codec always, since its
+   * keyframes then carry what CodecPrivate does not say; of sound only where nothing changes.
    */
   accepts(track: Track): boolean {
     return this.#slots !== undefined && !this.#finished && this.#table.accepts(track)
@@ -99,10 +103,13 @@ export class MatroskaMuxer implements Muxer {
     if (frame.track !== lane.track) {
       lane.track = frame.track
       if (this.#table.refine(frame.track)) this.#out.patch(this.#table.offset, this.#table.bytes())
+      lane.hasChanged ||= lane.isVideo && !this.#table.describes(frame.track)
+      lane.inBandSets = lane.hasChanged ? InBandSets.of(frame.track) : undefined
     }
     const { pts } = frame
     lane.extent.add(frame.dts, pts)
-    this.#clusters.write(lane.number, lane.isVideo, toMs(pts, lane.timescale) + lane.delayMs, frame)
+    const kept = lane.inBandSets === undefined ? frame : lane.inBandSets.into(frame)
+    this.#clusters.write(lane.number, lane.isVideo, toMs(pts, lane.timescale) + lane.delayMs, kept)
   }
 
   /** Nothing is ever held back. */
@@ -132,6 +139,8 @@ export class MatroskaMuxer implements Muxer {
       number: this.#table.numberOf(track.id),
       isVideo: track.kind === 'video',
       timescale: track.timescale,
+      inBandSets: undefined,
+      hasChanged: false,
       delayMs: rescale(codecDelayNs(track), TIMESTAMP_SCALE_NS, 1),
       extent: new TrackExtent(track.timescale),
     })

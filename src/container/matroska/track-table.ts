@@ -1,5 +1,6 @@
-import { MisuseError, UnsupportedError } from '../../media/errors.ts'
+import { MisuseError, TapedeckError, UnsupportedError } from '../../media/errors.ts'
 import type { Track } from '../../media/track.ts'
+import { canFollow } from '../epoch-change.ts'
 import type { DocType } from './codec-mapping.ts'
 import { EbmlWriter, voidElement } from './ebml.ts'
 import { TRACKS } from './elements.ts'
@@ -51,6 +52,12 @@ export class TrackTable {
     return true
   }
 
+  /** Whether the file's CodecPrivate is that of `track`. */
+  describes(track: Track): boolean {
+    const known = this.#tracks[this.numberOf(track.id) - 1]
+    return known !== undefined && Buffer.compare(known.config, track.config) === 0
+  }
+
   /** Facts that were not known before, such as the size of VP8 pictures. True when the table has changed. */
   refine(track: Track): boolean {
     const at = this.numberOf(track.id) - 1
@@ -95,11 +102,20 @@ function isVague(track: Track): boolean {
   return track.kind === 'video' ? track.width === 0 : track.sampleRateHz === 0
 }
 
-/** Whether frames of `next` decode with what the file says of `known`. */
+/** Whether frames of `next` decode with what the file says of `known`, where need be with parameter sets in them. */
 function continues(known: Track, next: Track): boolean {
   if (known.codec !== next.codec || known.timescale !== next.timescale) return false
-  if (next.codec === 'vp8' || next.codec === 'vp9') return true
-  if (Buffer.compare(known.config, next.config) !== 0) return false
-  if (isVague(known) || known.kind === 'video' || next.kind === 'video') return true
-  return known.sampleRateHz === next.sampleRateHz && known.channels === next.channels
+  const isSameConfig = Buffer.compare(known.config, next.config) === 0
+  if (known.kind === 'video' || next.kind === 'video') return isSameConfig || follows(known, next)
+  if (!isSameConfig) return false
+  return isVague(known) || (known.sampleRateHz === next.sampleRateHz && known.channels === next.channels)
+}
+
+function follows(known: Track, next: Track): boolean {
+  try {
+    return canFollow(known, next)
+  } catch (error) {
+    if (error instanceof TapedeckError) return false
+    throw error
+  }
 }

@@ -3,7 +3,7 @@ import { MisuseError } from '../../media/errors.ts'
 import type { Frame } from '../../media/frame.ts'
 import type { ByteSink } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
-import { canFollow, InBandSets } from './epoch-change.ts'
+import { canFollow, InBandSets } from '../epoch-change.ts'
 import type { FragmentedTrack } from './init-movie.ts'
 import { makeSampleEntry } from './sample-entry.ts'
 import { SampleLog } from './sample-log.ts'
@@ -15,6 +15,8 @@ interface Epoch {
   readonly draft: Uint8Array
   /** Its sample entry, from 1; 0 until its first frame came. */
   description: number
+  /** `stsd` has no room for an entry of its own: it goes by the last one, and its frames say what that does not. */
+  readonly isGuest: boolean
 }
 
 /** A track while it is muxed: its configurations, the frames of the fragment that is being gathered, and its samples so far. */
@@ -35,6 +37,7 @@ export class MuxedTrack {
   reorderShift = 0
   #isSettled = false
   #inBandSets: InBandSets | undefined
+  #hasGuests = false
   /** The header in the file does not say what it should of this track. */
   isStale = false
 
@@ -67,11 +70,11 @@ export class MuxedTrack {
     return this.#entryLike(draft) > 0 ? 0 : draft.length
   }
 
-  /** @throws UnsupportedError and MalformedError as `makeSampleEntry` */
-  announce(track: Track): Epoch {
+  /** `isGuest`: without a sample entry of its own. @throws UnsupportedError and MalformedError as `makeSampleEntry` */
+  announce(track: Track, isGuest = false): Epoch {
     const known = this.#epochs.find((epoch) => epoch.track.epoch === track.epoch)
     if (known !== undefined) return known
-    const epoch = { track, draft: makeSampleEntry(track), description: 0 }
+    const epoch = { track, draft: makeSampleEntry(track), description: 0, isGuest }
     this.#epochs.push(epoch)
     return epoch
   }
@@ -87,7 +90,7 @@ export class MuxedTrack {
     if (this.log.sampleCount === 0) this.#shape = refineTrack(track, frame.data)
     this.#current = epoch
     this.#epochs = this.#epochs.filter((other) => other.track.epoch >= track.epoch)
-    this.#inBandSets = this.#entries.length > 1 ? InBandSets.of(track) : undefined
+    this.#inBandSets = this.#entries.length > 1 || this.#hasGuests ? InBandSets.of(track) : undefined
   }
 
   /** Now that a frame of it is here, the sample entry can be made; one that is there already serves again. */
@@ -96,6 +99,11 @@ export class MuxedTrack {
     epoch.track = frame.track
     epoch.description = this.#entryLike(entry)
     if (epoch.description > 0) return
+    if (epoch.isGuest && this.#entries.length > 0) {
+      this.#hasGuests = true
+      epoch.description = this.#entries.length
+      return
+    }
     epoch.description = this.#entries.push(entry)
     this.isStale = true
   }
@@ -142,7 +150,9 @@ export class MuxedTrack {
   /** What a header says of this track: of what frames have shown, or, to reckon its size, of everything announced. */
   facts(scope: 'shown' | 'announced'): FragmentedTrack {
     const { id, kind, timescale, label, language } = this.#shape
-    const expected = this.#epochs.filter(({ description }) => description === 0).map(({ draft }) => draft)
+    const expected = this.#epochs
+      .filter(({ description, isGuest }) => description === 0 && !isGuest)
+      .map(({ draft }) => draft)
     const size = this.#shape.kind === 'video' ? this.#shape : { width: 0, height: 0 }
     return {
       id,

@@ -67,15 +67,15 @@ export class Mp4Muxer implements Muxer {
 
   /**
    * Late tracks, as long as the header has room. New configurations where every player can follow: of video in the same
-   * codec (their keyframes then carry the parameter sets too), of sound only those that change nothing.
+   * codec (their keyframes then carry the parameter sets too, also where the header has no room for more sample entries),
+   * of sound only those that change nothing.
    */
   accepts(track: Track): boolean {
     if (this.#state === 'finished') return false
     try {
       const known = this.#tracks.get(track.id)
       if (known === undefined) return this.#region.fits(this.#expectedHeaderBytes(new MuxedTrack(track, 0)))
-      if (!known.continuesAs(track)) return false
-      return this.#region.fits(this.#expectedHeaderBytes() + known.growthBytes(track))
+      return known.continuesAs(track) && (this.#hasRoom(known, track) || track.kind === 'video')
     } catch (error) {
       if (error instanceof TapedeckError) return false
       throw error
@@ -89,10 +89,15 @@ export class Mp4Muxer implements Muxer {
     if (known === undefined) {
       this.#tracks.set(track.id, new MuxedTrack(track, fromMs(this.#fragmentMs, track.timescale)))
     } else if (known.continuesAs(track)) {
-      known.announce(track)
+      known.announce(track, !this.#hasRoom(known, track))
     } else {
       throw new MisuseError(`mp4: track ${track.id} cannot go on with that configuration; ask accepts() first`)
     }
+  }
+
+  /** For a sample entry of `track`. @throws as `makeSampleEntry` */
+  #hasRoom(known: MuxedTrack, track: Track): boolean {
+    return this.#region.fits(this.#expectedHeaderBytes() + known.growthBytes(track))
   }
 
   write(frame: Frame): void {

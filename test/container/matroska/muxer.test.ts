@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { parseAv1C } from '../../../src/codec/av1/av1c.ts'
+import { avcParameterSets, parseAvcC } from '../../../src/codec/h264/avcc.ts'
+import { hevcParameterSets, parseHvcC } from '../../../src/codec/hevc/hvcc.ts'
 import {
   childrenOf,
   type Element,
@@ -16,7 +19,7 @@ import { MisuseError, UnsupportedError } from '../../../src/media/errors.ts'
 import { Frame } from '../../../src/media/frame.ts'
 import type { Track } from '../../../src/media/track.ts'
 import { MemoryFile, MemorySink } from './memory-file.ts'
-import { audio, interleaved, realTrack, video } from './tracks.ts'
+import { audio, interleaved, realConfig, realTrack, video } from './tracks.ts'
 
 async function samplesOf(bytes: Uint8Array): Promise<Sample[]> {
   const samples: Sample[] = []
@@ -314,10 +317,60 @@ describe('new epochs', () => {
     expect(started(audio).accepts({ ...audio, epoch: 1 })).toBe(true)
   })
 
-  it('need a new file where a decoder must be set up anew', () => {
-    expect(started(video).accepts({ ...realTrack(1, 'h264', 'h264-odd'), epoch: 1 })).toBe(false)
+  it('need a new file where no keyframe could tell a decoder', () => {
     expect(started(video).accepts({ ...realTrack(1, 'hevc', 'hevc-odd'), epoch: 1 })).toBe(false)
+    expect(started(video).accepts({ ...video, epoch: 1, config: Uint8Array.of(9, 9, 9) })).toBe(false)
     expect(started(audio).accepts({ ...realTrack(2, 'aac', 'aac-51'), epoch: 1 })).toBe(false)
+  })
+
+  const delimiter = Uint8Array.of(0, 0, 0, 2, 9, 0xf0)
+  const slice = Uint8Array.of(0, 0, 0, 2, 0x65, 1)
+  it.each([
+    ['h264', 'h264-odd', [slice], avcParameterSets(parseAvcC(realConfig('h264-odd')))],
+    ['h264', 'h264-odd', [delimiter, slice], avcParameterSets(parseAvcC(realConfig('h264-odd')))],
+    ['hevc', 'hevc-odd', [Uint8Array.of(0, 0, 0, 3, 0x26, 1, 0)], hevcParameterSets(parseHvcC(realConfig('hevc-odd')))],
+    ['av1', 'av1-10bit', [Uint8Array.of(0x32, 1, 0x10)], parseAv1C(realConfig('av1-10bit')).configObus],
+  ] as const)(
+    'of %s carry %s in every keyframe from then on, and nothing else changes',
+    async (codec, odd, units, sets) => {
+      const out = new MemorySink()
+      const muxer = new MatroskaMuxer(out)
+      const first = realTrack(1, codec, codec === 'av1' ? 'av1-svt' : `${codec}-480p`)
+      const epochs = [first, { ...realTrack(1, codec, odd), epoch: 1 }, { ...first, epoch: 2 }]
+      const key = Buffer.concat(units)
+      const delta = Uint8Array.of(0, 0, 0, 2, 2, 1)
+      const write = (track: Track, ms: number) => {
+        muxer.write(new Frame(track, ms, ms, true, key))
+        muxer.write(new Frame(track, ms + 20, ms + 20, false, delta))
+      }
+      muxer.start([first])
+      write(first, 0)
+      for (const [i, track] of epochs.slice(1).entries()) {
+        muxer.add(track)
+        write(track, 40 + i * 80)
+        write(track, 80 + i * 80)
+      }
+      const own = Buffer.concat([units.length > 1 ? units[0] : new Uint8Array(0), sets, units[units.length - 1]])
+      const file = new MemoryFile(out.bytes())
+      const reader = await openMatroska(file)
+      const found: Buffer[] = []
+      for await (const { offset, size } of reader.samples()) found.push(Buffer.from(await file.read(offset, size)))
+      expect(found[0]).toEqual(key)
+      expect([found[2], found[4]]).toEqual([own, own])
+      expect(found[6].length).toBeGreaterThan(key.length) // back to the first one: a decoder has the second in mind
+      for (const i of [1, 3, 5, 7]) expect(found[i]).toEqual(Buffer.from(delta))
+    },
+  )
+
+  it('leave keyframes alone that bring their parameter sets themselves', async () => {
+    const out = new MemorySink()
+    const muxer = new MatroskaMuxer(out)
+    const next = { ...realTrack(1, 'h264', 'h264-odd'), epoch: 1 }
+    const data = Buffer.concat([avcParameterSets(parseAvcC(next.config)), slice])
+    muxer.start([video])
+    muxer.add(next)
+    muxer.write(new Frame(next, 0, 0, true, data))
+    expect((await samplesOf(out.bytes())).map(({ size }) => size)).toEqual([data.length])
   })
 })
 

@@ -225,6 +225,35 @@ describe('late tracks and new configurations', () => {
     expect((await readAll(bytes())).samples.map(({ epoch }) => epoch)).toEqual(new Array(1000).fill(0))
   })
 
+  test('more sizes than the header has room for stay in one file, told by keyframes alone in the end', async () => {
+    const { muxer, bytes } = await recording([video])
+    const idr = Uint8Array.of(0, 0, 0, 2, 0x65, 1)
+    const sizes = 200
+    for (let epoch = 0; epoch < sizes; epoch++) {
+      const sets = Buffer.concat([Uint8Array.of(0, 0, 0, 0), larger])
+      const config = sets.subarray(4)
+      config[config.length - 5] = epoch // the end of the PPS, what a decoder makes of it does not matter here
+      const track: Track = { ...video, epoch, config }
+      if (epoch > 0) {
+        expect(muxer.accepts(track)).toBe(true)
+        muxer.add(track)
+      }
+      muxer.write(new Frame(track, epoch * 40, epoch * 40, true, idr))
+      if (epoch % 50 === 0) muxer.flush()
+    }
+    muxer.flush()
+    const growing = await readAll(bytes())
+    await muxer.finish()
+    const { samples } = await readAll(bytes())
+    expect(growing.samples.map(({ data }) => data)).toEqual(samples.map(({ data }) => data))
+    const entries = new Set(samples.map(({ epoch }) => epoch)).size
+    expect(entries).toBeGreaterThan(10)
+    expect(entries).toBeLessThan(100)
+    const last = Buffer.from([sizes - 1]).toString('hex')
+    expect(samples.at(-1)?.data).toMatch(new RegExp(`${last}000000026501$`))
+    expect(samples.map(({ data }) => data.endsWith('000000026501'))).toEqual(Array(sizes).fill(true))
+  })
+
   test('what players could not follow is refused', async () => {
     const { muxer } = await recording([video, audio])
     expect(muxer.accepts({ ...video, epoch: 1, codec: 'hevc' })).toBe(false)
