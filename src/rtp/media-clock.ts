@@ -22,6 +22,9 @@ export class MediaClock {
   }
 }
 
+/** A peer may change its SSRC as often as it likes; the newest count. */
+const MAX_ENCODINGS = 16
+
 /** The encodings of a track. */
 export class TrackClock {
   readonly clockRateHz: number
@@ -37,6 +40,7 @@ export class TrackClock {
   encoding(): EncodingClock {
     const encoding = new EncodingClock(this.clockRateHz, this.#line, this)
     this.#encodings.push(encoding)
+    if (this.#encodings.length > MAX_ENCODINGS) this.#encodings.shift()
     return encoding
   }
 

@@ -42,7 +42,10 @@ export class MissingPackets {
   #reorderMs = 10
   #lookAtMs = 0
   #inVain = 0
+  /** By other means; what is measured here stands in for it. */
   rttMs: number | undefined
+  /** From a request to what it asked for, smoothed, ms. */
+  measuredRttMs: number | undefined
   /** Numbers that were asked for, each time counted. */
   nacks = 0
 
@@ -80,8 +83,9 @@ export class MissingPackets {
     if (at < 0) return undefined
     const [entry] = this.#missing.splice(at, 1)
     const askedForMs = nowMs - entry.askedFirstMs
-    if (entry.tries > 0 && (isRetransmission || askedForMs >= (this.rttMs ?? MIN_REORDER_MS) / 2)) {
+    if (entry.tries > 0 && (isRetransmission || askedForMs >= (this.#roundTripMs ?? MIN_REORDER_MS) / 2)) {
       this.#inVain = 0
+      if (entry.tries === 1) this.#measure(askedForMs)
       return 'recovered'
     }
     if (!isRetransmission) this.learnReordering(nowMs - entry.sinceMs)
@@ -117,7 +121,7 @@ export class MissingPackets {
   collectDue(nowMs: number, due: number[]): void {
     if (!this.#asks || nowMs < this.#lookAtMs) return
     this.#lookAtMs = nowMs + LOOK_MS
-    const retryMs = (this.rttMs ?? DEFAULT_RTT_MS) + RETRY_MARGIN_MS
+    const retryMs = (this.#roundTripMs ?? DEFAULT_RTT_MS) + RETRY_MARGIN_MS
     for (const entry of this.#missing) {
       if (due.length === MAX_ASKED) break
       if (!this.#isDue(entry, nowMs, retryMs)) continue
@@ -131,6 +135,16 @@ export class MissingPackets {
   /** Time goes by: what was learned of reordering fades. */
   fade(): void {
     this.#reorderMs = Math.max(MIN_REORDER_MS, this.#reorderMs * 0.999)
+  }
+
+  get #roundTripMs(): number | undefined {
+    return this.rttMs ?? this.measuredRttMs
+  }
+
+  /** Smoothed as in RFC 6298 §2. */
+  #measure(rttMs: number): void {
+    this.measuredRttMs =
+      this.measuredRttMs === undefined ? rttMs : this.measuredRttMs + (rttMs - this.measuredRttMs) / 8
   }
 
   #isDue(entry: Missing, nowMs: number, retryMs: number): boolean {

@@ -65,14 +65,24 @@ export class RtcpOutbox {
   senderReport(report: OutgoingSenderReport): void {
     this.#room(28 + this.#sdes.length)
     const at = this.#header(200, 0, 28)
-    const seconds = Math.floor(report.ntpMs / 1000)
     this.#view.setUint32(at - 4, report.ssrc)
-    this.#view.setUint32(at, seconds)
-    this.#view.setUint32(at + 4, ((report.ntpMs - seconds * 1000) / 1000) * 2 ** 32)
+    this.#ntp(at, report.ntpMs)
     this.#view.setUint32(at + 8, report.timestamp)
     this.#view.setUint32(at + 12, report.packets)
     this.#view.setUint32(at + 16, report.octets)
     this.#sourceDescription(report.ssrc)
+  }
+
+  /**
+   * A receiver's reference time (RFC 3611 §4.4), so that a sender of media says when it heard it (`xr`): the round trip of who only
+   * receives. libwebrtc answers without being asked to in the session description.
+   */
+  receiverReference(ntpMs: number): void {
+    this.#begin(20)
+    const at = this.#header(207, 0, 20)
+    this.#view.setUint32(at - 4, this.ssrc)
+    this.#view.setUint32(at, 0x04000002) // block type 4, two words
+    this.#ntp(at + 4, ntpMs)
   }
 
   /** Asks for packets again: RFC 4585 §6.2.1. `sequences` rise, modulo 2^16. */
@@ -176,6 +186,12 @@ export class RtcpOutbox {
     this.#view.setUint32(at - 4, this.ssrc)
     this.#view.setUint32(at, mediaSsrc)
     return at + 4
+  }
+
+  #ntp(at: number, ntpMs: number): void {
+    const seconds = Math.floor(ntpMs / 1000)
+    this.#view.setUint32(at, seconds)
+    this.#view.setUint32(at + 4, ((ntpMs - seconds * 1000) / 1000) * 2 ** 32)
   }
 
   #block(at: number, block: ReportBlock): number {

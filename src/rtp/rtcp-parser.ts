@@ -1,5 +1,5 @@
 import { MalformedError } from '../media/errors.ts'
-import type { ReportBlock, RtcpPacket } from './rtcp.ts'
+import type { HeardReference, ReportBlock, RtcpPacket } from './rtcp.ts'
 import { parseTransportFeedback } from './transport-feedback-packet.ts'
 
 /** Packets of one compound packet; real ones have some five, and 1500 bytes hold 125 with something in them. */
@@ -48,6 +48,8 @@ function parsePacket(count: number, packetType: number, body: Uint8Array): RtcpP
       return parseTransportLayer(count, body)
     case 206:
       return parsePayloadSpecific(count, body)
+    case 207:
+      return parseExtendedReport(body)
     default:
       return { type: 'other', packetType, format: count }
   }
@@ -158,4 +160,19 @@ function parsePayloadSpecific(format: number, body: Uint8Array): RtcpPacket {
     }
   }
   return { type: 'other', packetType: 206, format }
+}
+
+/** RFC 3611 §2: of its blocks only DLRR, §4.5, is of use. */
+function parseExtendedReport(body: Uint8Array): RtcpPacket {
+  need(body, 4, 'extended report')
+  const heard: HeardReference[] = []
+  for (let at = 4; at + 4 <= body.length; ) {
+    const end = at + 4 + 4 * u16(body, at + 2)
+    need(body, end, 'extended report')
+    for (let i = at + 4; body[at] === 5 && i + 12 <= end; i += 12) {
+      heard.push({ ssrc: u32(body, i), lastReference: u32(body, i + 4), delay: u32(body, i + 8) })
+    }
+    at = end
+  }
+  return { type: 'xr', ssrc: u32(body, 0), heard }
 }

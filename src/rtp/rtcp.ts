@@ -57,7 +57,18 @@ export type RtcpPacket =
       readonly ssrcs: readonly number[]
     }
   | TransportFeedbackPacket
+  /** RFC 3611 §4.5: what was heard of our reference times. */
+  | { readonly type: 'xr'; readonly ssrc: number; readonly heard: readonly HeardReference[] }
   | { readonly type: 'other'; readonly packetType: number; readonly format: number }
+
+/** RFC 3611 §4.5; for `roundTripMs`. */
+export interface HeardReference {
+  readonly ssrc: number
+  /** Middle 32 bits of the NTP time of the reference. */
+  readonly lastReference: number
+  /** Since that came, in 1/65536 s. */
+  readonly delay: number
+}
 
 /** RFC 5104 §4.3.1.1. */
 export interface FirRequest {

@@ -1,5 +1,6 @@
 import { type ForwardRun, ForwardRuns } from './forward-run.ts'
 import type { ForwardPacket, ForwardSource, ForwardTarget } from './forward-source.ts'
+import { ntpMs, roundTripMs } from './ntp.ts'
 import type { RtcpPacket } from './rtcp.ts'
 import type { RtcpOutbox } from './rtcp-outbox.ts'
 import { RtpWriter } from './rtp-writer.ts'
@@ -45,7 +46,6 @@ const RETRANSMISSION_MEMORY = 1024
 const KEYFRAME_INTERVAL_MS = 300
 /** From one source to the next time goes on by so much at least. */
 const MIN_STEP_MS = 1
-const NTP_EPOCH_MS = 2_208_988_800_000 // 1900 to 1970, RFC 3550 §4
 const NO_VP8 = { pictureId: 0, tl0: 0 }
 /** One for all: each packet is sent before the next is written. */
 const writer = new RtpWriter()
@@ -131,9 +131,7 @@ export class RtpForwarder implements ForwardTarget {
       for (const block of packet.blocks) {
         if (block.ssrc !== this.ssrc) continue
         this.#lossRate = block.fractionLost / 256
-        if (block.lastSr === 0) continue
-        const roundTrip = (ntpMiddle(nowMs) - block.lastSr - block.delaySinceLastSr) | 0
-        if (roundTrip >= 0) this.#rttMs = (roundTrip * 1000) / 65536
+        this.#rttMs = roundTripMs(block.lastSr, block.delaySinceLastSr, nowMs) ?? this.#rttMs
       }
     }
   }
@@ -256,14 +254,4 @@ export class RtpForwarder implements ForwardTarget {
     const source = this.#pending ?? this.#runs.current?.source
     if (source !== undefined && source.codec !== 'audio') source.requestKeyframe()
   }
-}
-
-/** Wall clock at a moment of `performance.now()`, ms since 1900. */
-function ntpMs(nowMs: number): number {
-  return NTP_EPOCH_MS + performance.timeOrigin + nowMs
-}
-
-/** Its middle 32 bits, in 1/65536 s. */
-function ntpMiddle(nowMs: number): number {
-  return Math.round((ntpMs(nowMs) * 65536) / 1000) % 2 ** 32
 }

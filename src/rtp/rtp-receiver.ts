@@ -1,4 +1,5 @@
 import type { SourceTrackFigures } from '../media/source-report.ts'
+import { GivenUp } from './given-up.ts'
 import { MissingPackets } from './missing-packets.ts'
 import type { RtpPacket } from './packet.ts'
 import { PacketRing } from './packet-ring.ts'
@@ -43,6 +44,8 @@ export type RtpReceiverFigures = Pick<
   readonly resets: number
   /** Of a restart that was not confirmed, or before the first packet: left out. */
   readonly packetsStray: number
+  /** Round trip by how soon retransmissions come, ms; undefined before the first. */
+  readonly rttMs: number | undefined
 }
 
 const DEFAULT_BUDGET_MS = 1000
@@ -52,8 +55,6 @@ const MAX_MISSING = 2000
 /** What may be held behind a hole. */
 const MAX_HELD_PACKETS = 8192
 const MAX_HELD_BYTES = 8 << 20
-/** Given-up numbers that are remembered, to tell late packets from duplicates. */
-const MAX_REMEMBERED = 512
 const NO_RTX = 255
 
 /**
@@ -70,8 +71,7 @@ export class RtpReceiver {
   readonly #missing: MissingPackets
   readonly #statistics: ReceptionStatistics
   readonly #restarts: RestartWatch
-  /** When each number was given up; the last ones. */
-  readonly #givenUp = new Map<number, number>()
+  readonly #givenUp = new GivenUp()
   readonly #due: number[] = []
   /** Extended sequence numbers: the first of all, the next to go on, the highest that came. -1 before the first packet. */
   #first = -1
@@ -110,7 +110,7 @@ export class RtpReceiver {
     this.#statistics.senderReport(report, arrivalMs)
   }
 
-  /** Round trip to the sender, ms: paces requests. */
+  /** Round trip to the sender, ms, where it is known: paces requests. Otherwise it is learned from retransmissions. */
   set rttMs(rttMs: number) {
     this.#missing.rttMs = rttMs
   }
@@ -143,6 +143,7 @@ export class RtpReceiver {
       bitrateBps: this.#statistics.bitrateBps,
       resets: this.#resets,
       packetsStray: this.#stray,
+      rttMs: this.#missing.measuredRttMs,
     }
   }
 
@@ -175,7 +176,7 @@ export class RtpReceiver {
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, original.sequenceNumber)
     // What was not asked for only probes the network: no duplicate, and nothing to lead the way.
     if (sequence > this.#highest) this.#stray++
-    else if (sequence < this.#next) this.#late += this.#givenUp.delete(sequence) ? 1 : 0
+    else if (sequence < this.#next) this.#late += this.#givenUp.take(sequence) === undefined ? 0 : 1
     else this.#fill(original, sequence, true)
   }
 
@@ -220,14 +221,13 @@ export class RtpReceiver {
 
   /** A packet from before what has gone on: given up already, or a duplicate. */
   #behind(packet: RtpPacket, sequence: number): void {
-    const givenUpAtMs = this.#givenUp.get(sequence)
+    const givenUpAtMs = this.#givenUp.take(sequence)
     if (givenUpAtMs === undefined && sequence >= this.#first) {
       this.#duplicate++
       return
     }
     this.#late++
     if (givenUpAtMs === undefined) return
-    this.#givenUp.delete(sequence)
     this.#missing.learnReordering(packet.arrivalMs - givenUpAtMs + this.#missing.waitMs)
   }
 
@@ -287,11 +287,7 @@ export class RtpReceiver {
 
   /** The next `count` are lost. */
   #giveUp(count: number, nowMs: number): void {
-    for (let i = Math.max(0, count - MAX_REMEMBERED); i < count; i++) this.#givenUp.set(this.#next + i, nowMs)
-    for (const sequence of this.#givenUp.keys()) {
-      if (this.#givenUp.size <= MAX_REMEMBERED) break
-      this.#givenUp.delete(sequence)
-    }
+    this.#givenUp.add(this.#next, count, nowMs)
     this.#next += count
     this.#lost += count
     this.#sink.lost(count)

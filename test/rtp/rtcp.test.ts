@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ntpMs, roundTripMs } from '../../src/rtp/ntp.ts'
 import { isRtcp, type RtcpPacket } from '../../src/rtp/rtcp.ts'
 import { RtcpOutbox } from '../../src/rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../../src/rtp/rtcp-parser.ts'
@@ -99,6 +100,20 @@ describe('RTCP', () => {
     ])
   })
 
+  it('says when it is, and hears when that was heard (RFC 3611)', () => {
+    const { datagrams } = said((outbox) => outbox.receiverReference(3_900_000_000_500))
+    expect(Buffer.from(datagrams[0]).toString('hex')).toBe('80cf00041122334404000002e8754700' + '80000000')
+    const heard = hex('80cf0008 00000001 0400 0002 00000000 00000000 0500 0003 11223344 47008000 00010000')
+    expect(parseRtcp(heard)).toEqual([
+      { type: 'xr', ssrc: 1, heard: [{ ssrc: 0x11223344, lastReference: 0x47008000, delay: 65_536 }] },
+    ])
+    const nowMs = performance.now()
+    const middle = Math.round((ntpMs(nowMs - 1100) * 65_536) / 1000) % 2 ** 32
+    expect(roundTripMs(middle, 65_536, nowMs)).toBeCloseTo(100, 0)
+    expect(roundTripMs(0, 65_536, nowMs)).toBeUndefined()
+    expect(roundTripMs(middle, 2 * 65_536, nowMs)).toBeUndefined()
+  })
+
   it('reads the REMB of the draft', () => {
     const packet = hex('8fce0005 00000001 00000000 52454d42 01 0bd090 12345678'.replaceAll(' ', ''))
     expect(parseRtcp(packet)).toEqual([{ type: 'remb', senderSsrc: 1, bitrateBps: 0x3d090 * 4, ssrcs: [0x12345678] }])
@@ -149,7 +164,7 @@ describe('RTCP', () => {
 
   it('passes over what it does not know', () => {
     expect(parseRtcp(hex('80cf0001 00000001 84cd0002 00000001 00000002'))).toEqual([
-      { type: 'other', packetType: 207, format: 0 },
+      { type: 'xr', ssrc: 1, heard: [] },
       { type: 'other', packetType: 205, format: 4 },
     ])
   })

@@ -116,7 +116,7 @@ describe('a receiver', () => {
     expect(asked()).toEqual([2])
     receiver.receive(rtpPacket(2, { arrivalMs: 1160 }))
     expect(out).toEqual([1, 2, 3])
-    expect(receiver.figures()).toMatchObject({ packetsRecovered: 1, packetsDuplicate: 0 })
+    expect(receiver.figures()).toMatchObject({ packetsRecovered: 1, packetsDuplicate: 0, rttMs: 110 })
   })
 
   it('does not count what only probes the network', () => {
