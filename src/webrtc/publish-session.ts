@@ -1,5 +1,5 @@
 import { Arena } from '../media/arena.ts'
-import { TapedeckError } from '../media/errors.ts'
+import { LimitError, MalformedError, TapedeckError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import { CHECKLIST, type ChecklistLine, type MediaLoss } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
@@ -23,6 +23,11 @@ import type { LocalTransport, Transport, TransportHandler, TransportState } from
 const FIGURES_INTERVAL_MS = 1000
 /** For sound, beside the video's maximum: Opus's own, bits per second. */
 const AUDIO_BITRATE_BPS = 510_000
+
+/** Of RTCP, RFC 3550 §6.4.2: a header. */
+const MIN_PACKET_BYTES = 8
+/** In one session. */
+const MAX_MALFORMED = 10_000
 
 /**
  * One peer that sends: its packets become frames of tracks, and what it has to know goes back.
@@ -92,6 +97,10 @@ export class PublishSession implements EngineSession, TransportHandler {
     this.#outbox.flush()
   }
 
+  finish(): void {
+    this.#finish({ reason: 'finished' })
+  }
+
   close(): void {
     this.#finish(undefined)
   }
@@ -101,10 +110,11 @@ export class PublishSession implements EngineSession, TransportHandler {
     if (this.#isOver) return
     try {
       const nowMs = performance.now()
-      if (isRtcp(bytes)) this.#rtcp(bytes, nowMs)
+      if (bytes.length < MIN_PACKET_BYTES || bytes[0] >> 6 !== 2) this.#malformed()
+      else if (isRtcp(bytes)) this.#rtcp(bytes, nowMs)
       else this.#rtp(bytes, nowMs)
     } catch (error) {
-      if (error instanceof TapedeckError && error.code === 'TD_MALFORMED') this.#demux.strays.malformed++
+      if (error instanceof MalformedError) this.#malformed()
       else this.#failed(error)
     }
   }
@@ -198,6 +208,12 @@ export class PublishSession implements EngineSession, TransportHandler {
       ...(lastHeardMs === undefined ? {} : { lastRtpAtMs: performance.timeOrigin + lastHeardMs }),
       ...(remote === undefined ? {} : { remote }),
     }
+  }
+
+  /** Counts a packet that cannot be read. Who sends hardly anything else is no publisher, and costs more than one. */
+  #malformed(): void {
+    if (++this.#demux.strays.malformed > MAX_MALFORMED)
+      this.#failed(new LimitError('packets that cannot be read', { limit: MAX_MALFORMED }))
   }
 
   #meet(line: ChecklistLine): void {

@@ -13,6 +13,8 @@ describe('a peer that does not behave', () => {
     pass(1000)
     expect(sink.last?.strays?.malformed).toBe(5)
     expect(sink.ends).toEqual([])
+    for (let i = 0; i < 10_000; i++) transport.deliver(Buffer.from('nonsense'))
+    expect(sink.ends).toMatchObject([{ reason: 'failed', code: 'TD_LIMIT' }])
   })
 
   it('may change its SSRC with each packet: few are followed, and the others counted', async () => {
