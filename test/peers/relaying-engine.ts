@@ -36,7 +36,6 @@ export class RelayingEngine implements MediaEngine {
   }
 
   async publish(request: PublishRequest, sink: PublishSink): Promise<EngineSession> {
-    if (request.offer === 'abort') process.abort()
     const arena = new Arena()
     const unit = Buffer.alloc(1 << 20)
     let length = 0

@@ -22,10 +22,11 @@ export type Command =
   | { readonly op: 'watch'; readonly session: number; readonly request: WatchRequest }
   | { readonly op: 'candidates'; readonly session: number; readonly candidates: readonly string[] }
   | { readonly op: 'keyframe'; readonly session: number; readonly trackId?: number }
+  | { readonly op: 'finish'; readonly session: number }
   | { readonly op: 'close'; readonly session: number }
   | { readonly op: 'shutdown' }
 
-const OPS = ['configure', 'publish', 'watch', 'candidates', 'keyframe', 'close', 'shutdown']
+const OPS = ['configure', 'publish', 'watch', 'candidates', 'keyframe', 'finish', 'close', 'shutdown']
 
 /** Whether this is a command: it comes from our own server, so only its kind is looked at. */
 export function isCommand(message: unknown): message is Command {

@@ -5,12 +5,11 @@ import { type Command, isCommand, type MediaProcessOptions } from './command.ts'
 import { LinkReader } from './reader.ts'
 import { SessionOutlet } from './session-outlet.ts'
 import { TrackNumbers } from './track-outlet.ts'
+import { LINK_FD } from './wire.ts'
 import { LinkWriter } from './writer.ts'
 
-/** The file descriptor of the link in the media process. */
-export const LINK_FD = 3
 /** How often the media process says that it is well, ms. */
-export const ALIVE_INTERVAL_MS = 2000
+const ALIVE_INTERVAL_MS = 2000
 
 interface Entry {
   readonly outlet: SessionOutlet
@@ -68,6 +67,9 @@ export class EngineServer {
         return
       case 'keyframe':
         this.#sessions.get(message.session)?.session?.requestKeyframe(message.trackId)
+        return
+      case 'finish':
+        this.#sessions.get(message.session)?.session?.finish()
         return
       case 'close':
         this.#close(message.session)

@@ -4,9 +4,9 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MediaProcessError } from '../transport-error.ts'
 import type { Command, MediaProcessOptions } from './command.ts'
-import { LINK_FD } from './engine-server.ts'
 import { LinkReader, type LinkSink } from './reader.ts'
 import { readShared } from './shared-read.ts'
+import { LINK_FD } from './wire.ts'
 import { LinkWriter } from './writer.ts'
 
 /** Objects of media live for a moment, so that a larger nursery is memory and nothing else (measured). */

@@ -46,6 +46,10 @@ export class RemoteSession implements EngineSession {
     this.#link.tell({ op: 'keyframe', session: this.number, ...(trackId === undefined ? {} : { trackId }) })
   }
 
+  finish(): void {
+    if (!this.#isOver) this.#link.tell({ op: 'finish', session: this.number })
+  }
+
   close(): void {
     if (this.#isOver) return
     this.#link.tell({ op: 'close', session: this.number })

@@ -1,3 +1,5 @@
+/** The file descriptor of the link in the media process. */
+export const LINK_FD = 3
 /** Before each message: length of the body (u32), type (u8), flags (u8), two bytes of nothing; all little-endian. */
 export const HEADER_BYTES = 8
 /** Further in front of a frame: session (u32), track (u32), dts (f64), pts (f64); counts as part of the body. */
