@@ -1,4 +1,4 @@
-/** As much as any path takes without fragments. */
+/** What every path takes without fragments. */
 const MAX_BYTES = 1500
 const FIXED_HEADER_BYTES = 12 // RFC 3550 §5.1
 /** RFC 8285 §4.2. */
