@@ -11,20 +11,23 @@ export interface JudgedFile {
   readonly madeAtMs: readonly number[]
   /** Pictures that are not as they were made. */
   readonly tornPictures: number
-  /** Steps between pictures that are longer than `LONG_STEP_MS`, or not forward, ms. */
+  /** Steps from picture to picture that are long even for a browser that is short of time, ms. */
   readonly holesMs: readonly number[]
+  /** Pictures that were made before, or with, the one shown before. */
+  readonly misplacedPictures: number
   /** How much later than the picture each beep is, ms. */
   readonly soundLateMs: readonly number[]
   /** The middle of those. */
   readonly medianLateMs: number
-  /** How far the time of any picture is from when it was made, seen from the middle one, ms. */
-  readonly unsteadyMs: number
+  /** The share of beeps within `MAX_OFFSET_MS`. */
+  readonly inSyncShare: number
   /** What the wall clock said at the file's zero, ms since 1970. */
   readonly zeroMs: number
 }
 
-/** Longer than what is skipped where a browser is short of time for a moment: four frames, ms. */
-const LONG_STEP_MS = 150
+/** How far sound and picture may be apart. */
+export const MAX_OFFSET_MS = 20
+const HOLE_MS = 1500
 
 /** Decodes a file and looks at it. */
 export async function judged(path: string, aroundMs = Date.now()): Promise<JudgedFile> {
@@ -33,16 +36,16 @@ export async function judged(path: string, aroundMs = Date.now()): Promise<Judge
   const steps = madeAtMs.slice(1).map((at, i) => at - madeAtMs[i])
   const soundLateMs = soundOffsets(marks, MARK_PERIOD_MS).map(({ lateMs }) => lateMs)
   const zeroMs = zeroOfPictures(marks)
-  const offMs = marks.pictures.map(({ madeAtMs: at, ptsMs }) => (at === undefined ? 0 : at - ptsMs - zeroMs))
   return {
     marks,
     videoPackets: packets.filter(({ type }) => type === 'video').length,
     madeAtMs,
     tornPictures: marks.pictures.length - madeAtMs.length,
-    holesMs: steps.filter((step) => step > LONG_STEP_MS || step <= 0),
+    holesMs: steps.filter((step) => step > HOLE_MS),
+    misplacedPictures: steps.filter((step) => step <= 0).length,
     soundLateMs,
     medianLateMs: median(soundLateMs),
-    unsteadyMs: Math.max(...offMs.map(Math.abs)),
+    inSyncShare: soundLateMs.filter((lateMs) => Math.abs(lateMs) <= MAX_OFFSET_MS).length / soundLateMs.length,
     zeroMs,
   }
 }

@@ -27,7 +27,7 @@ export interface PagePublish {
   readonly maxBitratesBps?: readonly number[]
   readonly video?: boolean
   readonly audio?: boolean
-  /** All candidates of the answer are replaced by this one. */
+  /** The one way to the server: offer and answer name no other. */
   readonly via?: { readonly host: string; readonly port: number }
   /** Header extensions to be offered that are not by default, by URI. */
   readonly extensions?: readonly string[]
@@ -264,7 +264,9 @@ class Peer {
     const beganAt = performance.now()
     await pc.setLocalDescription()
     await gathered(pc)
-    const offer = pc.localDescription?.sdp ?? ''
+    const full = pc.localDescription?.sdp ?? ''
+    // nobody knows of another way to this browser then
+    const offer = options.via === undefined ? full : full.replaceAll(/^a=(candidate|end-of-candidates).*\r\n/gm, '')
     const response = await fetch(options.url, {
       method: 'POST',
       headers: { 'content-type': 'application/sdp', ...bearer(options.token) },

@@ -1,0 +1,157 @@
+import { setTimeout as later } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { SourceTrackFigures } from '../../src/media/source-report.ts'
+import type { PageCodec, SentFigures } from '../peers/browser/publisher-page.ts'
+import { ChromiumPeers, type PublisherPage } from '../peers/chromium-publisher.ts'
+import { type JudgedFile, judged, MAX_OFFSET_MS } from '../peers/judged-file.ts'
+import { type Recorded, recorded } from '../peers/recorded.ts'
+import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { type Impairments, type ProxyCounts, UdpProxies, type UdpProxy } from '../peers/udp-proxy.ts'
+import { WhipServer } from '../peers/whip-rig.ts'
+
+const PUBLISHED_MS = 45_000
+const both = (impairment: Impairments['up'] & object): Impairments => ({ up: impairment, down: impairment })
+const HALF_RTT_MS = 50
+
+type Scenario = {
+  readonly codec: PageCodec
+  readonly network: Impairments
+  /** What happens in the middle. */
+  readonly event?: (proxy: UdpProxy) => Promise<void>
+}
+
+const SCENARIOS = {
+  'loss-1': { codec: 'VP9', network: both({ loss: 0.01 }) },
+  'loss-5': { codec: 'VP8', network: both({ loss: 0.05, delayMs: HALF_RTT_MS }) },
+  'loss-5-h264': { codec: 'H264', network: both({ loss: 0.05, delayMs: HALF_RTT_MS }) },
+  'loss-10': { codec: 'VP8', network: both({ loss: 0.1 }) },
+  bursts: { codec: 'H264', network: both({ burst: { everyMs: 6000, lengthMs: 200 }, delayMs: 10 }) },
+  disorder: { codec: 'VP8', network: both({ reorder: 0.05, duplicate: 0.05, delayMs: 5 }) },
+  jitter: { codec: 'VP8', network: both({ jitterMs: [100, 300] }) },
+  outage: { codec: 'VP8', network: {}, event: (proxy) => proxy.outage(5000) },
+  moved: { codec: 'H264', network: {}, event: (proxy) => proxy.rebind() },
+} satisfies Record<string, Scenario>
+type Name = keyof typeof SCENARIOS
+const names = Object.keys(SCENARIOS).filter((name): name is Name => name in SCENARIOS)
+
+type Outcome = { readonly sent: SentFigures; readonly counts: ProxyCounts }
+
+const place = scratch('whip-network')
+const outcomes = new Map<Name, Outcome>()
+let server: WhipServer
+let peers: ChromiumPeers
+let proxies: UdpProxies
+
+beforeAll(async () => {
+  peers = await ChromiumPeers.launch()
+  proxies = await UdpProxies.start()
+  server = await WhipServer.start(place.path, peers.origin)
+  const page = await peers.page({ width: 320, height: 180, rateFps: 20, freshRows: 60 })
+  await later(3000)
+  await Promise.all(names.map((name, i) => run(page, name, i + 1)))
+}, 150_000)
+afterAll(async () => {
+  await peers?.close()
+  await proxies?.close()
+  await TapedeckProcess.endAll()
+  place.drop()
+})
+
+async function run(page: PublisherPage, name: Name, seed: number): Promise<void> {
+  const { codec, network, event }: Scenario = SCENARIOS[name]
+  const proxy = await proxies.open(server.udpPort, seed)
+  const via = { host: proxy.host, port: proxy.port }
+  await page.publish(name, { url: server.whip(name), codec, via, maxBitratesBps: [700_000] })
+  await proxy.impair(network)
+  await later(PUBLISHED_MS / 2)
+  await event?.(proxy)
+  await later(PUBLISHED_MS / 2)
+  await page.silence(name)
+  await later(2500) // what was lost is asked for and sent again
+  const [sent, counts] = await Promise.all([page.sent(name), proxy.counts()])
+  outcomes.set(name, { sent, counts })
+  await page.close(name)
+}
+
+/** What is in the file, beside what was sent and what the network did with it. */
+async function result(name: Name) {
+  const outcome = outcomes.get(name)
+  if (outcome === undefined) throw new Error(`${name} did not run`)
+  const [recording] = await recorded(server.tapedeck, name)
+  expect(recording.report.state).toBe('completed')
+  expect(recording.files).toHaveLength(1)
+  const file = await judged(recording.files[0])
+  const video = figuresOf(recording, 'video')
+  const layer = outcome.sent.layers.find(({ kind }) => kind === 'video')
+  const stream = outcome.counts.up.streams.find(({ ssrc }) => ssrc === layer?.ssrc)
+  if (layer === undefined || stream === undefined) throw new Error(`${name} sent no video`)
+  console.log(
+    `${name}: ${layer.packetsSent} packets, of these lost on the way ${stream.dropped}, told lost ${video.packetsLost}, ` +
+      `recovered ${video.packetsRecovered}; NACK ${video.nacks}, PLI ${video.plis}, RTX ${video.rtx}; ` +
+      `${layer.framesEncoded} frames, in the file ${file.videoPackets}, left out ${video.undecodableFrames}, ` +
+      `damaged ${video.damagedFrames}; holes ${file.holesMs}; sound ${file.medianLateMs.toFixed(1)} ms late`,
+  )
+  expect(file.marks.complaints).toBe('')
+  expect([file.tornPictures, file.misplacedPictures]).toEqual([0, 0])
+  expect(Math.abs(file.medianLateMs)).toBeLessThanOrEqual(MAX_OFFSET_MS)
+  return { ...outcome, recording, file, video, layer, stream }
+}
+
+function figuresOf({ report }: Recorded, kind: 'video' | 'audio'): SourceTrackFigures {
+  const figures = report.source?.tracks.find((track) => track.kind === kind)
+  if (figures === undefined) throw new Error(`the report has no figures of ${kind}`)
+  return figures
+}
+
+/** What the report says was lost, for good or for a while, is what the network lost. */
+function expectLossAgrees(
+  { packetsLost, packetsRecovered }: SourceTrackFigures,
+  { dropped }: { readonly dropped: number },
+): void {
+  const told = packetsLost + packetsRecovered
+  expect(Math.abs(told - dropped), `told ${told}, lost ${dropped}`).toBeLessThanOrEqual(3 + dropped * 0.03)
+}
+
+function expectWhole(file: JudgedFile, framesEncoded: number, missing = 0): void {
+  expect(file.videoPackets).toBeGreaterThanOrEqual(framesEncoded - 1 - missing)
+  expect(file.videoPackets).toBeLessThanOrEqual(framesEncoded)
+}
+
+describe('Chromium publishes over a bad network', () => {
+  it.each(['loss-1', 'loss-5', 'loss-5-h264'] as const)('%s: 99.9 %% of all packets are in the file', async (name) => {
+    const { file, video, layer, stream } = await result(name)
+    expect(stream.dropped).toBeGreaterThan(layer.packetsSent * 0.005)
+    expect(1 - video.packetsLost / layer.packetsSent).toBeGreaterThanOrEqual(0.999)
+    expectLossAgrees(video, stream)
+    expectWhole(file, layer.framesEncoded, video.damagedFrames + video.undecodableFrames)
+  })
+
+  it.each(['loss-10', 'bursts'] as const)('%s: what is missing is told', async (name) => {
+    const { file, video, layer, stream } = await result(name)
+    expectLossAgrees(video, stream)
+    expectWhole(file, layer.framesEncoded, video.damagedFrames + video.undecodableFrames + video.packetsLost)
+  })
+
+  it.each(['disorder', 'jitter'] as const)('%s: nothing is lost', async (name) => {
+    const { file, video, layer } = await result(name)
+    expect(video.packetsLost).toBe(0)
+    expect(file.holesMs).toEqual([])
+    expectWhole(file, layer.framesEncoded)
+  })
+
+  it('an outage of 5 s: the same file goes on, with a hole that is told', async () => {
+    const { file, recording } = await result('outage')
+    expect(file.holesMs).toHaveLength(1)
+    expect(file.holesMs[0]).toBeGreaterThan(3000)
+    expect(file.holesMs[0]).toBeLessThan(9000)
+    expect(recording.report.source?.losses.some(({ lengthMs }) => lengthMs > 3000)).toBe(true)
+  })
+
+  it('an address that changes in the middle: the same file goes on', async () => {
+    const { file, recording } = await result('moved')
+    expect(file.holesMs.length).toBeLessThanOrEqual(1)
+    expect(recording.report.reconnects).toBe(0)
+    const steps = file.madeAtMs.at(-1) ?? 0
+    expect(steps - file.madeAtMs[0]).toBeGreaterThan(PUBLISHED_MS * 0.9)
+  })
+})
