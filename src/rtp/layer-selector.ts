@@ -20,6 +20,7 @@ export interface LayerSelectorOptions {
 }
 
 const STALL_MS = 250 // one frame and one round trip for a keyframe more, and it is left within 500 ms of media
+const MOVE_MS = 250 // for units of the layer that is left, which may come later than those of the better one
 const HOLD_MS = 500 // of a lesser layer, while a keyframe of a better one is under way
 const ASK_AGAIN_MS = 1000
 const DEFAULT_PATIENCE_MS = 1200
@@ -45,6 +46,8 @@ export class LayerSelector {
   readonly #held = new HeldUnits()
   #current: number | undefined
   #substitute: number | undefined
+  /** The substitute is better: the track moves to it as soon as the current layer has come up to it. */
+  #isMoving = false
   /** Since when another layer is ahead of the current one, ms. */
   #behindMs: number | undefined
   #startedMs = Number.POSITIVE_INFINITY
@@ -84,7 +87,10 @@ export class LayerSelector {
     if (this.#current === undefined) return
     const current = this.#layers[this.#current]
     if (this.#substitute !== undefined) {
-      if (nowMs - current.seenMs > this.#patienceMs) this.#settle(this.#substitute)
+      const sinceMs = this.#held.oldest?.sinceMs ?? nowMs
+      if (this.#isMoving ? nowMs - sinceMs >= MOVE_MS : nowMs - current.seenMs > this.#patienceMs) {
+        this.#settle(this.#substitute)
+      }
     } else if (this.#isStalled(nowMs)) {
       const next = this.#bestOther(this.#current, nowMs)
       if (next !== undefined) this.#ask(next, nowMs)
@@ -112,6 +118,11 @@ export class LayerSelector {
     const index = this.#current ?? 0
     this.#behindMs = undefined
     if (this.#substitute !== undefined) {
+      if (this.#isMoving) {
+        if (pts < (this.#held.oldest?.pts ?? pts)) this.#give(index, unit, pts)
+        else this.#settle(this.#substitute)
+        return
+      }
       if (unit.key && pts > this.#latestPts) this.#moveTo(index, pts)
       else this.#settle(index)
     }
@@ -124,17 +135,29 @@ export class LayerSelector {
     const current = this.#layers[currentIndex]
     if (pts > current.lastPts) this.#behindMs ??= nowMs
     const isLater = unit.key && pts > this.#latestPts
-    if (this.#layers[index].isBetterThan(current)) {
-      if (isLater) {
-        this.#moveTo(index, pts)
-        this.#give(index, unit, pts)
-      } else this.#ask(index, nowMs)
+    const best = this.#isMoving && this.#substitute !== undefined ? this.#layers[this.#substitute] : current
+    if (this.#layers[index].isBetterThan(best)) {
+      if (isLater) this.#moveUp(index, current, unit, pts, nowMs)
+      else this.#ask(index, nowMs)
     } else if (isLater && pts > current.lastPts && this.#canSubstitute(index, currentIndex, nowMs)) {
       this.#giveHeld(pts)
       this.#held.clear()
       this.#substitute = index
       this.#hold(index, unit, pts, nowMs)
     }
+  }
+
+  /** To a better layer, whose key unit this is: at once where the current one has come so far, or has given nothing yet. */
+  #moveUp(index: number, current: LayerState, unit: AccessUnit, pts: number, nowMs: number): void {
+    const mayComeLater = this.#givenLayer !== undefined && current.lastPts < pts && current.isFlowing(nowMs)
+    if (mayComeLater && this.#substitute === undefined) {
+      this.#giveHeld(pts)
+      this.#held.clear()
+      this.#substitute = index
+      this.#isMoving = true
+    } else this.#moveTo(index, pts)
+    if (this.#substitute !== undefined || this.#awaitsBetter(index, nowMs)) this.#hold(index, unit, pts, nowMs)
+    else this.#give(index, unit, pts)
   }
 
   #canSubstitute(index: number, current: number, nowMs: number): boolean {
@@ -154,6 +177,7 @@ export class LayerSelector {
     if ((this.#substitute ?? this.#current) !== index) this.#held.clear()
     this.#current = index
     this.#substitute = undefined
+    this.#isMoving = false
     this.#behindMs = undefined
   }
 
@@ -172,10 +196,12 @@ export class LayerSelector {
     return false
   }
 
+  /** Of the layers that went on where this one has stopped. */
   #bestOther(index: number, nowMs: number): number | undefined {
+    const { lastPts } = this.#layers[index]
     let best: number | undefined
     for (const [i, layer] of this.#layers.entries()) {
-      if (i === index || !layer.isFlowing(nowMs)) continue
+      if (i === index || layer.lastPts <= lastPts || !layer.isFlowing(nowMs)) continue
       if (best === undefined || layer.isBetterThan(this.#layers[best])) best = i
     }
     return best
