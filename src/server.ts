@@ -36,8 +36,10 @@ import { DiskStorage } from './storage/disk.ts'
 
 /** What is left of the deadline for connections to end politely, ms. */
 const CONNECTIONS_DEADLINE_MS = 1000
-/** RTMP over TLS is read every 100 ms, WebRTC comes in batches: what has come before we stop is here within this, ms. */
+/** Over TLS, publishers are read every 100 ms: what has come before we stop is read within this, ms. */
 const LAST_READ_MS = 150
+/** What of WebRTC is on its way from the media process is here within this, ms. */
+const LAST_FRAMES_MS = 500
 const MB = 1_000_000
 
 /** Where a running server can be reached. Ports are the real ones, also where 0 was asked. */
@@ -163,11 +165,17 @@ export class TapedeckServer {
     this.#phase = 'stopping'
     clearInterval(this.#statsTimer)
     const endsAtMs = performance.now() + deadlineMs
-    const hasWhip = (this.#webrtc?.whip.stats.sessions ?? 0) > 0
-    if (deadlineMs > LAST_READ_MS && (hasWhip || this.#rtmp.isPublishedOverTls)) await delay(LAST_READ_MS)
+    const ending = this.#webrtc?.endSessions()
+    if (deadlineMs > LAST_READ_MS) {
+      const isUnread = this.#rtmp.isPublishedOverTls
+      await Promise.all([
+        isUnread ? delay(LAST_READ_MS) : undefined,
+        Promise.race([ending, delay(LAST_FRAMES_MS, undefined, { ref: false })]),
+      ])
+    }
     const closing = this.#rtmp.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
     this.hub.close()
-    this.#webrtc?.endSessions()
+    this.#webrtc?.whip.close()
     const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()), closing)
     await this.#closeWorks()
     this.#serviceMetrics?.close()

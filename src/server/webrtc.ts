@@ -51,10 +51,10 @@ export class WebrtcDoors {
     return this.#engine.starts
   }
 
-  /** Ends all sessions; no new ones begin. */
-  endSessions(): void {
-    this.whip.close()
+  /** Ends all sessions, publishers' with what the engine still holds; no new ones begin. Within about a second. */
+  async endSessions(): Promise<void> {
     this.whep.close()
+    await this.whip.finish()
   }
 
   /** Ends the process of the engine. */

@@ -88,7 +88,9 @@ export interface EngineSession {
   addCandidates(candidates: readonly string[]): void
   /** Asks the sender for a keyframe, of all video or of one track; rate-limited. Nothing for watchers. */
   requestKeyframe(trackId?: number): void
-  /** Idempotent. No `end` follows. */
+  /** Ends it and gives what is held: frames, figures, then `end` (`finished`). Idempotent. */
+  finish(): void
+  /** Ends it at once. Idempotent. No `end` follows. */
   close(): void
 }
 

@@ -83,6 +83,10 @@ export class WatchSession implements EngineSession, TransportHandler {
   /** Watchers ask by RTCP. */
   requestKeyframe(): void {}
 
+  finish(): void {
+    this.#finish({ reason: 'finished' })
+  }
+
   close(): void {
     this.#finish(undefined)
   }

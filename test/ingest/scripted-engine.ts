@@ -18,6 +18,8 @@ export class ScriptedSession<Request extends { readonly id: string }, Sink> impl
   readonly candidates: string[] = []
   readonly keyframesAsked: (number | undefined)[] = []
   isClosed = false
+  /** What the engine does when it is asked for what it holds. */
+  onFinish: (() => void) | undefined
 
   constructor(request: Request, sink: Sink) {
     this.id = request.id
@@ -29,6 +31,11 @@ export class ScriptedSession<Request extends { readonly id: string }, Sink> impl
   }
   requestKeyframe(trackId?: number): void {
     this.keyframesAsked.push(trackId)
+  }
+  finish(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.onFinish?.()
   }
   close(): void {
     this.isClosed = true

@@ -108,8 +108,44 @@ describe('a WHIP publisher', () => {
       connectionMs: expect.any(Number),
       subscriptionMs: expect.any(Number),
     })
-    session.close('finished')
+    session.close('kicked')
     expect(stream.publisher.report?.().state).toBe('stopped')
+  })
+
+  it('that says goodbye is gone for everybody at once, and its stream has all that the engine held', async () => {
+    const all = rig()
+    const { session, peer, stream, sink } = await publish(all)
+    const follower = new Follower()
+    stream.subscribe(follower, { fromKeyframe: true })
+    sink.met('connected')
+    peer.onFinish = () => sink.track(videoTrack(1))
+    session.finish('finished')
+    session.finish('shutdown')
+    expect([all.whip.find(session.id), session.yields, stream.ended]).toEqual([undefined, true, undefined])
+    sink.frame(heldFrame(videoTrack(1), 0, true))
+    sink.figures({ tracks: [trackFigures({ packets: 77 })] })
+    sink.end({ reason: 'finished' })
+    expect(follower.calls).toEqual(['track', 'frame', 'end finished'])
+    expect(stream.publisher.report?.()).toMatchObject({ state: 'stopped', tracks: [{ packets: 77 }] })
+    const mute = await publish(all)
+    mute.session.finish('finished')
+    all.clock.ms += 999
+    mute.session.tick()
+    expect(mute.stream.ended).toBeUndefined()
+    all.clock.ms += 1
+    mute.session.tick()
+    expect(mute.stream.ended).toBe('finished')
+  })
+
+  it('when the server ends gives what the engine held, and its stream says why', async () => {
+    const all = rig()
+    const { sink, stream } = await publish(all)
+    const finishing = all.whip.finish()
+    expect(stream.ended).toBeUndefined()
+    sink.end({ reason: 'finished' })
+    await finishing
+    expect(stream.ended).toBe('shutdown')
+    await all.whip.finish()
   })
 
   it('of sound alone flows without video', async () => {

@@ -65,6 +65,10 @@ export class RelayingEngine implements MediaEngine {
       answer: answerTo(request.offer, local),
       addCandidates: () => {},
       requestKeyframe: () => {},
+      finish: () => {
+        local.transport.close()
+        sink.end({ reason: 'finished' })
+      },
       close: () => local.transport.close(),
     }
   }

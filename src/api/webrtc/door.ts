@@ -12,7 +12,8 @@ export interface SignalledSession {
   /** The peer's name of that ICE session; undefined when its offer had none. */
   readonly iceUfrag: string | undefined
   addCandidates(candidates: readonly string[]): void
-  close(reason: 'finished'): void
+  /** The peer is through. */
+  finish(reason: 'finished'): void
 }
 
 /** What a request to begin a session says. */

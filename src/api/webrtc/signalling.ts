@@ -116,7 +116,7 @@ class Signalling {
       handler: async (request, reply) => this.#trickle(request, reply),
     })
     scope.delete(session, async (request, reply) => {
-      this.#sessionOf(request).close('finished')
+      this.#sessionOf(request).finish('finished')
       return reply.code(200).send()
     })
     // §4.1: there is nothing to get; a HEAD tells players what this is (draft-ietf-wish-whep-04 §4.2)

@@ -58,6 +58,7 @@ export class WhipIngest {
   readonly #sessions = new Map<string, WhipSession>()
   readonly #ended: Partial<Record<EndReason, number>> = {}
   readonly #past: { -readonly [Key in keyof PacketTotals]: number } = noPackets()
+  readonly #emptied: (() => void)[] = []
   #started = 0
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
@@ -73,7 +74,8 @@ export class WhipIngest {
   }
 
   find(id: string): WhipSession | undefined {
-    return this.#sessions.get(id)
+    const session = this.#sessions.get(id)
+    return session?.isLeaving === true ? undefined : session
   }
 
   /**
@@ -103,7 +105,14 @@ export class WhipIngest {
     return session
   }
 
-  /** Ends all sessions. Idempotent. */
+  /** Ends all sessions with what the engine still holds; no new ones begin. Resolves when they are over, within about a second. */
+  async finish(): Promise<void> {
+    this.#isClosed = true
+    for (const session of [...this.#sessions.values()]) session.finish('shutdown')
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#emptied.push(resolve))
+  }
+
+  /** Ends all sessions at once; no new ones begin. Idempotent. */
   close(): void {
     this.#isClosed = true
     for (const session of [...this.#sessions.values()]) session.close('shutdown')
@@ -136,7 +145,10 @@ export class WhipIngest {
 
   #over(session: WhipSession): void {
     if (!this.#sessions.delete(session.id)) return
-    if (this.#sessions.size === 0) this.#stopTicking()
+    if (this.#sessions.size === 0) {
+      this.#stopTicking()
+      for (const resolve of this.#emptied.splice(0)) resolve()
+    }
     addTo(this.#past, session.lastFigures)
     const { address, peer, fault } = session
     const reason = session.endReason ?? 'lost'

@@ -13,6 +13,8 @@ import { MediaProgress } from './media-progress.ts'
 const MAX_LISTED_LOSSES = 100
 /** A publisher that was not heard for so long gives way to a newcomer of its name, ms: a browser that lost its network. */
 const YIELDS_AFTER_MS = 2000
+/** How long the engine may take for the last of it, ms. */
+const FINISH_DEADLINE_MS = 1000
 /** Track announcements that may wait for the stream to be there. */
 const MAX_EARLY_TRACKS = 64
 
@@ -54,6 +56,7 @@ export class WhipSession implements PublishSink, SourceOwner {
   #stream: LiveStream | undefined
   #earlyTracks: Track[] = []
   #hasVideo = false
+  #finishing: { readonly reason: 'finished' | 'shutdown'; readonly untilMs: number } | undefined
   #isEnded = false
 
   constructor(options: WhipSessionOptions) {
@@ -79,6 +82,10 @@ export class WhipSession implements PublishSink, SourceOwner {
   get isEnded(): boolean {
     return this.#isEnded
   }
+  /** It has ended, or is about to: nobody asks it for anything any more. */
+  get isLeaving(): boolean {
+    return this.#isEnded || this.#finishing !== undefined
+  }
   /** How it ended, as its stream says it. */
   get endReason(): EndReason | undefined {
     return this.#stream?.ended
@@ -95,7 +102,7 @@ export class WhipSession implements PublishSink, SourceOwner {
   }
   /** Somebody else may have its name: it was not heard for a while. */
   get yields(): boolean {
-    return this.#isEnded || this.#life.silentMs >= YIELDS_AFTER_MS
+    return this.isLeaving || this.#life.silentMs >= YIELDS_AFTER_MS
   }
 
   /** The engine has taken the offer. */
@@ -169,19 +176,32 @@ export class WhipSession implements PublishSink, SourceOwner {
 
   end({ reason, code, message }: SessionEnd): void {
     const fault = code === undefined ? undefined : { code, message: message ?? code }
-    this.#end(reason === 'finished' ? 'finished' : 'lost', fault)
+    this.#end(this.#finishing?.reason ?? (reason === 'finished' ? 'finished' : 'lost'), fault)
   }
 
-  /** Ends it: the peer asked for it (`finished`), or somebody here did. Idempotent. */
-  close(reason: EndReason): void {
-    if (this.#isEnded) return
+  /**
+   * Ends it, with what the engine still holds: the peer asked for it (`finished`), or the server ends (`shutdown`). It is not
+   * over before the engine says so. Idempotent.
+   */
+  finish(reason: 'finished' | 'shutdown'): void {
+    if (this.#isEnded || this.#finishing !== undefined) return
     this.#life.move('stopping')
+    this.#finishing = { reason, untilMs: this.#now() + FINISH_DEADLINE_MS }
+    this.#engine?.finish()
+  }
+
+  /** Ends it at once. Idempotent. */
+  close(reason: EndReason): void {
     this.#end(reason)
   }
 
   /** Looks at the deadlines, and at whether what comes is recorded. Called twice a second. */
   tick(): void {
     if (this.#isEnded) return
+    if (this.#finishing !== undefined) {
+      if (this.#now() >= this.#finishing.untilMs) this.#end(this.#finishing.reason)
+      return
+    }
     const isRecorded = this.#progress.isFlowing && (this.#stream?.recordingCount ?? 0) > 0
     if (this.#life.state === 'subscribed' && isRecorded) this.#life.move('recording')
     else if (this.#life.state === 'recording' && !isRecorded) this.#life.move('subscribed')
@@ -191,13 +211,14 @@ export class WhipSession implements PublishSink, SourceOwner {
   /** What the stream's report says. */
   report(): SourceReport {
     const { tracks, rttMs, avOffsetMs } = this.#figures
-    return this.#life.report({
+    const report = this.#life.report({
       tracks,
       losses: [...this.#losses],
       lossCount: this.#lossCount,
       ...(rttMs === undefined ? {} : { rttMs }),
       ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
     })
+    return this.#stream?.ended === undefined ? report : { ...report, state: 'stopped' } // whoever ended that is about to end this
   }
 
   reported(fault: SourceFault | undefined): void {

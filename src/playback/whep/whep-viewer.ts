@@ -88,6 +88,11 @@ export class WhepViewer implements SessionSink, Subscriber {
   frame(): void {}
   flush(): void {}
 
+  /** There is nothing to wait for. Idempotent. */
+  finish(reason: 'finished'): void {
+    this.#end(reason)
+  }
+
   /** Idempotent. */
   close(reason: EndReason): void {
     this.#end(reason)
