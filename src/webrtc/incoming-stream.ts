@@ -75,7 +75,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
       jitterBudgetMs,
       clockRateHz: media.formats[0].clockRateHz,
       rtxPayloadTypes: rtxPayloadTypes(media),
-      nack: has('nack'),
+      nack: has('nack') || media.kind === 'audio',
       sink: this,
     })
   }

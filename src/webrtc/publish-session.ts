@@ -5,14 +5,16 @@ import { CHECKLIST, type ChecklistLine, type MediaLoss } from '../media/source-r
 import type { Track } from '../media/track.ts'
 import { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
 import { MediaClock } from '../rtp/media-clock.ts'
+import { ntpMs, roundTripMs } from '../rtp/ntp.ts'
 import { RtpPacket } from '../rtp/packet.ts'
-import { isRtcp } from '../rtp/rtcp.ts'
+import { type HeardReference, isRtcp } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../rtp/rtcp-parser.ts'
 import { Demux } from './demux.ts'
 import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
 import { IncomingEncoding } from './incoming-encoding.ts'
 import { IncomingLine } from './incoming-line.ts'
+import { publishFigures } from './publish-figures.ts'
 import { writeAnswer } from './sdp/answer.ts'
 import type { PublishNegotiation } from './sdp/publish-offer.ts'
 import { SessionDeadlines } from './session-deadlines.ts'
@@ -26,6 +28,8 @@ const AUDIO_BITRATE_BPS = 510_000
 
 /** Of RTCP, RFC 3550 §6.4.2: a header. */
 const MIN_PACKET_BYTES = 8
+/** Of a round trip that is believed. */
+const MAX_RTT_MS = 10_000
 /** In one session. */
 const MAX_MALFORMED = 10_000
 
@@ -54,6 +58,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   #nextTrackId: number
   #figuresAtMs = 0
   #knownSsrcs = 0
+  #rttMs: number | undefined
   #isUnflushed = false
   #isOver = false
 
@@ -167,11 +172,20 @@ export class PublishSession implements EngineSession, TransportHandler {
 
   #rtcp(bytes: Uint8Array, nowMs: number): void {
     for (const packet of parseRtcp(bytes)) {
+      if (packet.type === 'xr') this.#heard(packet.heard, nowMs)
       if (packet.type !== 'sr') continue
       const encoding = this.#demux.encodingOf(packet.ssrc)
       if (encoding instanceof IncomingEncoding) encoding.senderReport(packet, nowMs)
       this.#meet('feedback_seen')
     }
+  }
+
+  /** The peer says when our reference times came: that makes the round trip. */
+  #heard(heard: readonly HeardReference[], nowMs: number): void {
+    const own = heard.find(({ ssrc }) => ssrc === this.#outbox.ssrc)
+    const rttMs = own === undefined ? undefined : roundTripMs(own.lastReference, own.delay, nowMs)
+    if (rttMs !== undefined && rttMs < MAX_RTT_MS)
+      this.#rttMs = this.#rttMs === undefined ? rttMs : this.#rttMs + (rttMs - this.#rttMs) / 8 // as RFC 6298 §2.3
   }
 
   /** Receiver reports to the peer, figures to the sink. */
@@ -183,31 +197,18 @@ export class PublishSession implements EngineSession, TransportHandler {
       this.#feedback.ssrcs = streams.map(({ ssrc }) => ssrc)
     }
     const blocks = streams.flatMap(({ receiver }) => receiver.reportBlock(nowMs) ?? [])
-    if (this.#deadlines.isConnected) this.#outbox.receiverReport(blocks)
-    const rttMs = this.#transport?.stats.rttMs
-    if (rttMs !== undefined) for (const { receiver } of streams) receiver.rttMs = rttMs
-    this.#sink.figures(this.#figures(rttMs))
+    if (this.#deadlines.isConnected) {
+      this.#outbox.receiverReport(blocks)
+      this.#outbox.receiverReference(ntpMs(nowMs))
+    }
+    if (this.#rttMs !== undefined) for (const { receiver } of streams) receiver.rttMs = this.#rttMs
+    this.#sink.figures(this.#figures())
   }
 
-  #figures(rttMs: number | undefined): SessionFigures {
-    const video = this.lines.find(({ media }) => media.kind === 'video')?.delayMs
-    const audio = this.lines.find(({ media }) => media.kind === 'audio')?.delayMs
+  #figures(): SessionFigures {
+    const { remote } = this.#transport?.stats ?? {}
     const { lastHeardMs } = this.#deadlines
-    const remote = this.#transport?.stats.remote
-    const { strays } = this.#demux
-    const encodings = this.lines.flatMap((line) => line.encodings.map((encoding) => encoding.figures()))
-    return {
-      tracks: this.lines.flatMap((line) => line.figures()),
-      strays: {
-        unknownSsrc: strays.unknownSsrc,
-        notNegotiated: encodings.reduce((sum, { notNegotiated }) => sum + notNegotiated, strays.notNegotiated),
-        malformed: encodings.reduce((sum, { malformed }) => sum + malformed, strays.malformed),
-      },
-      ...(rttMs === undefined ? {} : { rttMs }),
-      ...(video === undefined || audio === undefined ? {} : { avOffsetMs: video - audio }),
-      ...(lastHeardMs === undefined ? {} : { lastRtpAtMs: performance.timeOrigin + lastHeardMs }),
-      ...(remote === undefined ? {} : { remote }),
-    }
+    return publishFigures(this.lines, this.#demux.strays, { rttMs: this.#rttMs, lastHeardMs, remote })
   }
 
   /** Counts a packet that cannot be read. Who sends hardly anything else is no publisher, and costs more than one. */
@@ -258,7 +259,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     this.#flushFrames()
     this.#arena.close()
     if (end !== undefined) {
-      this.#sink.figures(this.#figures(this.#transport?.stats.rttMs))
+      this.#sink.figures(this.#figures())
       this.#sink.end(end)
     }
     this.#onEnd(this)

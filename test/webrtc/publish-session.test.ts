@@ -3,6 +3,9 @@ import { offerOf } from './offers.ts'
 import { CHROMIUM, chromiumSources, pass, publishing } from './publishing.ts'
 import { RtpSource } from './rtp-source.ts'
 
+/** Of a receiver's reference time, RFC 3611 §4.4. */
+const REFERENCE_HEADER = Buffer.from('04000002', 'hex')
+
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'Date', 'setInterval', 'clearInterval'] }))
 afterEach(() => void vi.useRealTimers())
 
@@ -131,6 +134,29 @@ describe('a peer that publishes', () => {
     expect(plis()).toBe(before)
     session.requestKeyframe(2)
     expect(plis()).toBe(before + 1)
+  })
+
+  it('says how long the round trip is', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const raw: Buffer[] = []
+    const send = transport.send.bind(transport)
+    transport.send = (packet) => {
+      raw.push(Buffer.from(packet))
+      return send(packet)
+    }
+    pass(1000)
+    const reference = raw.find((packet) => packet.includes(REFERENCE_HEADER))
+    const at = reference?.indexOf(REFERENCE_HEADER) ?? -1
+    const [own, middle] = [reference?.readUInt32BE(at - 4) ?? 0, reference?.readUInt32BE(at + 6) ?? 0]
+    pass(80)
+    const heard = Buffer.from('80cf0005' + '000010e1' + '05000003' + '00000000' + '00000000' + '00000000', 'hex')
+    heard.writeUInt32BE(own, 12)
+    heard.writeUInt32BE(middle, 16)
+    heard.writeUInt32BE(65536 * 0.03, 20)
+    transport.deliver(heard)
+    pass(1000)
+    expect(sink.last?.rttMs).toBeGreaterThan(40)
+    expect(sink.last?.rttMs).toBeLessThan(60)
   })
 
   it('may trickle candidates', async () => {

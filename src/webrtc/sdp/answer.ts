@@ -58,6 +58,7 @@ function mediaLines(
     `a=${direction}`,
     'a=rtcp-mux',
     ...(attributeOf(offered, 'rtcp-rsize') === undefined ? [] : ['a=rtcp-rsize']),
+    ...(attributeOf(offered, 'rtcp-xr')?.includes('rcvr-rtt=all') ? ['a=rtcp-xr:rcvr-rtt=all'] : []), // RFC 3611 §5.1
     ...formats.flatMap((format) => formatLines(format, maxBitrateBps)),
     ...rids.map((rid) => `a=rid:${rid} recv`),
     ...(rids.length === 0 ? [] : [`a=simulcast:recv ${rids.join(';')}`]),
