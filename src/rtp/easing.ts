@@ -5,10 +5,10 @@ const STOP_MS = 0.1
 const SMALL_MS = 5
 /** How fast a small one is eased: 0.9 ticks of 90 kHz per frame at 30 frames a second, 0.3 of 48 kHz per 20 ms. */
 const SMALL_RATE = 3e-4
-/** A large one halves in a second or two. */
-const TIME_CONSTANT_MS = 2000
-/** At most one part in a hundred: 10 ms in a second, neither seen nor heard. */
-const MAX_RATE = 0.01
+/** A large one halves in less than a second. */
+const TIME_CONSTANT_MS = 1000
+/** 20 ms in a second are not seen; it is the picture that is moved, hardly ever the sound. */
+const MAX_RATE = 0.02
 
 /** Takes an error off in steps too small to be noticed; leaves it alone while it is no more than noise. */
 export class Easing {

@@ -20,6 +20,8 @@ const BEHIND_ANCHORED_MS = 5000
 /** Frames come in decoding order; none goes back further. */
 const BACK_MS = 1000
 const MAX_ELAPSED_MS = 1000
+/** Of all video over RTP: RFC 6184 §5.1 and its like. */
+const VIDEO_CLOCK_HZ = 90_000
 /** The delay that a new layer takes over from the others at most. */
 const MAX_DELAY_MS = 500
 
@@ -32,12 +34,13 @@ export interface Siblings {
 /**
  * The clock of one SSRC: a straight line from RTP time to the participant's time. Frames differ by exactly what their RTP times
  * differ by. Only when the line was off by more than 2 ms is it moved: by at most 300 millionths while it is off by no more than
- * 5 ms, else by at most a hundredth. It jumps only where the RTP clock itself did.
+ * 5 ms, else by at most a fiftieth. It jumps only where the RTP clock itself did.
  */
 export class EncodingClock {
   readonly #participant: ParticipantLine
   readonly #siblings: Siblings
   readonly #ticksPerMs: number
+  readonly #isSound: boolean
   readonly #unwrap = new Unwrap32()
   readonly #timeline = new SenderTimeline()
   readonly #floor = new ArrivalFloor()
@@ -61,6 +64,7 @@ export class EncodingClock {
 
   constructor(clockRateHz: number, participant: ParticipantLine, siblings: Siblings) {
     this.#ticksPerMs = clockRateHz / 1000
+    this.#isSound = clockRateHz !== VIDEO_CLOCK_HZ
     this.#participant = participant
     this.#siblings = siblings
     this.#epoch = participant.epoch
@@ -136,15 +140,25 @@ export class EncodingClock {
     const lineMs = (ticks + this.#line) / this.#ticksPerMs
     if (!this.#participant.isAnchored) {
       const delayMs = Number.isNaN(this.#floor.valueMs) ? 0 : this.#floor.valueMs
-      this.#participant.anchor(ntpMs, lineMs + delayMs, arrivalMs)
+      this.#anchor(ntpMs, lineMs + delayMs, arrivalMs)
     }
+    if (!this.#isReferenced) this.#join(ntpMs, lineMs, arrivalMs)
+    return this.#participant.ofNtp(ntpMs) + this.#ownOffsetMs
+  }
+
+  /** The first reference: whether it fits the participant's wall clock, and whose place that takes. */
+  #join(ntpMs: number, lineMs: number, arrivalMs: number): void {
+    this.#isReferenced = true
     const sharedMs = this.#participant.ofNtp(ntpMs)
-    if (!this.#isReferenced) {
-      this.#isReferenced = true
-      const delayMs = this.#participant.atMs(arrivalMs) - sharedMs
-      this.#ownOffsetMs = this.#isPlausible(delayMs) ? 0 : lineMs - sharedMs
+    if (!this.#isPlausible(this.#participant.atMs(arrivalMs) - sharedMs)) this.#ownOffsetMs = lineMs - sharedMs
+    else {
+      this.#ownOffsetMs = 0
+      if (this.#isSound && this.#participant.yieldsToSound(arrivalMs)) this.#anchor(ntpMs, lineMs, arrivalMs)
     }
-    return sharedMs + this.#ownOffsetMs
+  }
+
+  #anchor(ntpMs: number, atMs: number, nowMs: number): void {
+    this.#participant.anchor(ntpMs, atMs, { nowMs, isSound: this.#isSound })
   }
 
   #move(byMs: number): void {
@@ -207,8 +221,8 @@ export class EncodingClock {
     this.#timeline.add(ntpMs, mediaMs)
     this.#ownOffsetMs = 0
     if (Number.isNaN(this.#line)) return
-    this.#participant.anchor(lastNtpMs, (this.#lastTicks + this.#line) / this.#ticksPerMs, this.#lastArrivalMs)
-    this.#epoch = ++this.#participant.epoch
+    this.#participant.wallClockSet(lastNtpMs, (this.#lastTicks + this.#line) / this.#ticksPerMs)
+    this.#epoch = this.#participant.epoch
   }
 
   #keepEpoch(): void {

@@ -19,6 +19,7 @@ export class ParticipantLine {
   #startMs = Number.NaN
   #offsetMs = Number.NaN
   #foundAtMs = 0
+  #isBySound = false
   #easedAtMs = 0
   /** Grows when the sender's wall clock was set: what was known of it before is void. */
   epoch = 0
@@ -39,11 +40,26 @@ export class ParticipantLine {
     return ntpMs + this.#offsetMs
   }
 
+  /**
+   * Whether the first report of a sound may still place the sender's wall clock anew, after that of a picture has: it is the
+   * picture then that is eased to the sound, where nobody notices.
+   */
+  yieldsToSound(nowMs: number): boolean {
+    return !this.#isBySound && nowMs - this.#foundAtMs < SETTLING_MS
+  }
+
   /** From now on `ntpMs` is `atMs`. */
-  anchor(ntpMs: number, atMs: number, nowMs: number): void {
+  anchor(ntpMs: number, atMs: number, by: { nowMs: number; isSound: boolean }): void {
     this.#offsetMs = atMs - ntpMs
-    this.#foundAtMs = this.#easedAtMs = nowMs
+    this.#foundAtMs = this.#easedAtMs = by.nowMs
+    this.#isBySound = by.isSound
     this.#floor.clear()
+  }
+
+  /** The sender's wall clock was set: `ntpMs` is now what was and stays `atMs`. What was known of it before is void. */
+  wallClockSet(ntpMs: number, atMs: number): void {
+    this.#offsetMs = atMs - ntpMs
+    this.epoch++
   }
 
   /** A frame whose sender's time is known came. */
