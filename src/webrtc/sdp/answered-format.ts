@@ -20,7 +20,7 @@ const START_BITRATE = { least: 300, most: 2500 }
 
 /** The kinds of feedback of a payload type that are agreed upon. */
 export function answeredFeedback(format: ChosenFormat): string[] {
-  return FEEDBACK.filter((feedback) => format.feedback.has(feedback) || (feedback === 'nack' && format.codec === 'opus'))
+  return FEEDBACK.filter((feedback) => format.feedback.has(feedback))
 }
 
 /** The value of `a=fmtp` that answers a payload type; empty when there is nothing to say. */
