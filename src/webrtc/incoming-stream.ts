@@ -75,6 +75,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
       jitterBudgetMs,
       clockRateHz: media.formats[0].clockRateHz,
       rtxPayloadTypes: rtxPayloadTypes(media),
+      // browsers send sound again, too, though they do not offer it; who does not is noticed
       nack: has('nack') || media.kind === 'audio',
       sink: this,
     })

@@ -1,7 +1,5 @@
 import type { ChosenFormat } from './codec-choice.ts'
 
-/** What this side can do with feedback (RFC 4585 §4.2, RFC 5104 §7.1). */
-const FEEDBACK = ['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb']
 /** Of Opus (RFC 7587 §6.1): what the sender offers for both directions is what it gets. */
 const OPUS_KEPT = [
   'minptime',
@@ -17,11 +15,6 @@ const OPUS_KEPT = [
 const H264_LEVEL = 0x34
 /** Where Chromium begins to estimate: 300 kb/s is its own choice, far below what most lines carry. kb/s */
 const START_BITRATE = { least: 300, most: 2500 }
-
-/** The kinds of feedback of a payload type that are agreed upon. */
-export function answeredFeedback(format: ChosenFormat): string[] {
-  return FEEDBACK.filter((feedback) => format.feedback.has(feedback))
-}
 
 /** The value of `a=fmtp` that answers a payload type; empty when there is nothing to say. */
 export function formatParameters(format: ChosenFormat, maxBitrateBps: number | undefined): string {
