@@ -6,7 +6,7 @@ import { addSettings, settingsOf } from './settings-flags.ts'
 /** `tapedeck serve`. */
 export function serveCommand(done: (exitCode: number) => void): Command {
   const command = new Command('serve')
-    .description('Take RTMP streams, pass them on to players, and record every one of them')
+    .description('Take streams over RTMP and WHIP, pass them on to players, and record every one of them')
     .addHelpText(
       'after',
       `

@@ -38,6 +38,8 @@ function welcome(settings: Settings, { rtmp, rtmps, http }: ServerAddresses): st
   for (const base of urls) lines.push(`  publish   ${base}/{room}/{name}`)
   const [first] = urls
   if (first !== undefined) lines.push(`            ffmpeg -re -i in.mp4 -c copy -f flv ${first}/live/test`)
+  const whip = settings.webrtc === 'on' && http !== undefined ? url('http', http) : undefined
+  if (whip !== undefined) lines.push(`            ${whip}/whip/{room}/{name}  from browsers and OBS (WHIP)`)
   const what = settings.recordAll ? settings.recordFormat : 'only what is asked for'
   lines.push(`  files     ${resolve(settings.recordDir)}  (${what})`)
   if (http !== undefined) lines.push(`  API       ${url('http', http)}/api/docs`)
