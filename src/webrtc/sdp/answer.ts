@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { LocalTransport } from '../transport.ts'
-import { answeredFeedback, formatParameters } from './answered-format.ts'
+import { formatParameters } from './answered-format.ts'
 import type { AnswerSection } from './negotiation.ts'
 import { attributeOf } from './session-description.ts'
 import { transportLines } from './transport-lines.ts'
@@ -76,7 +76,7 @@ function formatLines(format: AnswerSection['formats'][number], maxBitrateBps: nu
   const parameters = formatParameters(format, maxBitrateBps)
   return [
     `a=rtpmap:${payloadType} ${format.name}/${clockRateHz}${channels > 1 ? `/${channels}` : ''}`,
-    ...answeredFeedback(format).map((feedback) => `a=rtcp-fb:${payloadType} ${feedback}`),
+    ...[...format.feedback].map((feedback) => `a=rtcp-fb:${payloadType} ${feedback}`),
     ...(parameters === '' ? [] : [`a=fmtp:${payloadType} ${parameters}`]),
     ...(rtxPayloadType === undefined
       ? []

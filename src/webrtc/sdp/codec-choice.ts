@@ -4,9 +4,14 @@ import type { PayloadFormat } from './payload-formats.ts'
 /** A payload type that is taken, and what it carries. */
 export interface ChosenFormat extends PayloadFormat {
   readonly codec: VideoCodec | AudioCodec
+  /** What is agreed upon. */
+  readonly feedback: ReadonlySet<string>
   /** Of its retransmissions (RFC 4588 §8.1). */
   readonly rtxPayloadType: number | undefined
 }
+
+/** What this side can do with feedback (RFC 4585 §4.2, RFC 5104 §7.1). */
+const FEEDBACK = ['nack', 'nack pli', 'ccm fir', 'transport-cc', 'goog-remb']
 
 const CODECS: ReadonlyMap<string, VideoCodec | AudioCodec> = new Map<string, VideoCodec | AudioCodec>([
   ['h264', 'h264'],
@@ -30,10 +35,19 @@ export function chooseFormats(
   for (const format of formats) {
     const codec = CODECS.get(format.encoding)
     if (codec === undefined || !wanted.includes(codec) || !isUsable(codec, format)) continue
-    chosen.push({ ...format, codec, rtxPayloadType: rtxOf(format, formats) })
+    chosen.push({ ...format, codec, feedback: agreedFeedback(codec, format), rtxPayloadType: rtxOf(format, formats) })
   }
   const rank = ({ codec, parameters }: ChosenFormat) => 10 * wanted.indexOf(codec) + preference(codec, parameters)
   return chosen.sort((a, b) => rank(a) - rank(b))
+}
+
+/**
+ * What is said of losses and keyframes. Lost sound is asked for again, too: libwebrtc does not offer that, and does it when the
+ * answer says so; OBS does it unasked. Who does neither is found out.
+ */
+function agreedFeedback(codec: VideoCodec | AudioCodec, { feedback }: PayloadFormat): ReadonlySet<string> {
+  const agreed = new Set(FEEDBACK.filter((one) => feedback.has(one)))
+  return codec === 'opus' ? agreed.add('nack') : agreed
 }
 
 function rtxOf(format: PayloadFormat, formats: readonly PayloadFormat[]): number | undefined {
