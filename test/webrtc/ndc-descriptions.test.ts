@@ -59,7 +59,7 @@ describe('what is said of a peer', () => {
     const offer = writeOffer(GOOD)
     expect(offer.match(/^m=/gm)).toHaveLength(1)
     expect(offer).toContain('a=ice-ufrag:K+z4\r\n')
-    expect(offer).toContain('a=setup:active\r\n')
+    expect(offer).toContain('a=setup:actpass\r\n')
   })
 
   it.each<[string, Partial<RemoteTransport>]>([

@@ -19,6 +19,12 @@ type Library = typeof import('node-datachannel')
 
 /** How long STUN and TURN servers are waited for; what is known then is what the peer is told, ms. */
 const GATHERING_DEADLINE_MS = 2000
+/**
+ * When a peer is first sought at its own addresses, after it was answered, ms. It seeks us at once, and so is found before. Sought
+ * before it has read the answer, a libdatachannel of its own (OBS) may fail; and it is connected before us only if we were not
+ * the first, so that our DTLS handshake finds it listening, and need not be repeated after a second (RFC 6347 §4.2.4.1).
+ */
+const FIRST_CHECK_MS = 250
 /** The library says when it has closed; whoever it forgets is let go of after this, ms. */
 const CLOSING_DEADLINE_MS = 5000
 
@@ -65,13 +71,15 @@ export class NdcTransportFactory implements TransportFactory {
     const { association, peer, complete } = this.#associate(library, handler)
     try {
       peer.setRemoteDescription(offer, 'offer')
-      for (const candidate of remote.candidates) association.addCandidate(candidate)
       await complete
       if (association.state === 'closed')
         throw new TransportError('WebRTC: the transport closed before it was described')
       const description = peer.localDescription()
       if (description === null) throw new TransportError('WebRTC: the network library gave no answer')
-      return { ...readAnswer(description.sdp, this.#options.publicAddresses), transport: association }
+      const local = readAnswer(description.sdp, this.#options.publicAddresses)
+      const reach = () => remote.candidates.forEach((candidate) => void association.addCandidate(candidate))
+      setTimeout(reach, FIRST_CHECK_MS).unref()
+      return { ...local, transport: association }
     } catch (error) {
       association.close()
       throw error instanceof TransportError

@@ -20,9 +20,6 @@ const HEX_PAIRS = /^[\da-f]{2}(?::[\da-f]{2})*$/i
  * The offer that the library is given for a peer: everything about its transport, and one made-up media description, so that
  * each packet comes to one place whatever was negotiated.
  *
- * A peer that leaves the DTLS roles to us is the client. It is the controlling side of ICE, connected a moment after us: a
- * handshake begun here would often come before it listens, and be repeated only after a second (RFC 6347 §4.2.4.1).
- *
  * Everything is checked before, as what the library cannot read may end the process.
  * @throws MalformedError
  */
@@ -47,7 +44,7 @@ export function writeOffer(remote: RemoteTransport): string {
     `a=ice-ufrag:${remote.iceUfrag}`,
     `a=ice-pwd:${remote.icePwd}`,
     'a=ice-options:trickle',
-    `a=setup:${remote.setup === 'passive' ? 'passive' : 'active'}`,
+    `a=setup:${remote.setup}`,
     'm=video 9 UDP/TLS/RTP/SAVPF 96',
     'c=IN IP4 0.0.0.0',
     `a=mid:${MEDIA_ID}`,
