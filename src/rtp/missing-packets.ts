@@ -25,8 +25,8 @@ const MIN_REORDER_MS = 5
 const MAX_REORDER_MS = 150
 /** Looked through again after so long, ms. */
 const LOOK_MS = 4
-/** After so many that were asked for in vain in a row, the peer is taken for one that does not answer. */
-const IN_VAIN = 64
+/** After so many holes that were asked for in vain, one after the other, the peer is taken for one that does not answer. */
+const IN_VAIN = 32
 /** How long is waited then, by what reordering there is. */
 const REORDER_FACTOR = 4
 const MIN_WAIT_MS = 100
@@ -92,6 +92,11 @@ export class MissingPackets {
     return isRetransmission ? 'recovered' : 'reordered'
   }
 
+  /** One came that had been given up: the peer does answer. */
+  answered(): void {
+    this.#inVain = 0
+  }
+
   /** A packet came so much after one that was sent later. */
   learnReordering(lateMs: number): void {
     this.#reorderMs = Math.min(MAX_REORDER_MS, Math.max(this.#reorderMs, 1.25 * lateMs))
@@ -101,10 +106,12 @@ export class MissingPackets {
   expire(next: number, nowMs: number): number {
     const oldest = nowMs - this.waitMs
     let count = 0
+    let wasAsked = false
     for (const missing = this.#missing; count < missing.length; count++) {
       if (missing[count].sequence !== next + count || missing[count].sinceMs > oldest) break
-      if (missing[count].tries > 1) this.#inVain++
+      if (missing[count].tries > 0) wasAsked = true
     }
+    if (wasAsked) this.#inVain++
     if (count > 0) this.#missing.splice(0, count)
     return count
   }

@@ -176,7 +176,7 @@ export class RtpReceiver {
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, original.sequenceNumber)
     // What was not asked for only probes the network: no duplicate, and nothing to lead the way.
     if (sequence > this.#highest) this.#stray++
-    else if (sequence < this.#next) this.#late += this.#givenUp.take(sequence) === undefined ? 0 : 1
+    else if (sequence < this.#next) this.#tooLate(original, sequence)
     else this.#fill(original, sequence, true)
   }
 
@@ -221,14 +221,18 @@ export class RtpReceiver {
 
   /** A packet from before what has gone on: given up already, or a duplicate. */
   #behind(packet: RtpPacket, sequence: number): void {
+    if (sequence < this.#first) this.#late++
+    else if (!this.#tooLate(packet, sequence)) this.#duplicate++
+  }
+
+  /** Whether the packet is one that was given up. */
+  #tooLate(packet: RtpPacket, sequence: number): boolean {
     const givenUpAtMs = this.#givenUp.take(sequence)
-    if (givenUpAtMs === undefined && sequence >= this.#first) {
-      this.#duplicate++
-      return
-    }
+    if (givenUpAtMs === undefined) return false
     this.#late++
-    if (givenUpAtMs === undefined) return
     this.#missing.learnReordering(packet.arrivalMs - givenUpAtMs + this.#missing.waitMs)
+    this.#missing.answered()
+    return true
   }
 
   /** A packet between what has gone on and the highest. */

@@ -181,6 +181,27 @@ describe('a receiver', () => {
     expect(out.at(-1)).toBe(402)
   })
 
+  it('does not take an outage, or answers that come too late, for a peer that never answers', () => {
+    const { receiver, out, asked } = receiving()
+    receiver.rttMs = 300
+    receiver.receive(rtpPacket(0, { arrivalMs: 1000 }))
+    receiver.receive(rtpPacket(901, { arrivalMs: 1000 }))
+    for (let now = 1000; now <= 2100; now += 20) receiver.tick(now)
+    expect(out.at(-1)).toBe(901)
+    let now = 3000
+    for (let sequence = 903; sequence < 1103; sequence += 2) {
+      receiver.receive(rtpPacket(sequence, { arrivalMs: now }))
+      for (const end = now + 1040; now < end; now += 20) receiver.tick(now)
+      receiver.receive(rtpPacket(sequence - 1, { arrivalMs: now }))
+    }
+    asked()
+    receiver.receive(rtpPacket(1102, { arrivalMs: now }))
+    receiver.receive(rtpPacket(1104, { arrivalMs: now }))
+    receiver.tick(now + 900)
+    expect(out.at(-1)).toBe(1102)
+    expect(receiver.figures()).toMatchObject({ packetsLate: 100, packetsRecovered: 0 })
+  })
+
   it('gives up a wide hole at once', () => {
     const { receiver, out } = receiving()
     receiver.receive(rtpPacket(1, { arrivalMs: 1000, timestamp: 0 }))
