@@ -106,6 +106,50 @@ describe('NAL units', () => {
   })
 })
 
+describe('sub-layers of HEVC', () => {
+  const { config, packets } = vector('hevc-odd')
+  const hevcSets = setsOf('hevc', config)
+  const slice = nalUnits(packets[1].data).at(-1) ?? new Uint8Array(0)
+  /** The slice as one of another nal_unit_type and temporal sub-layer. */
+  const as = (type: number, layer: number) => {
+    const changed = Uint8Array.from(slice)
+    changed[0] = type << 1
+    changed[1] = layer + 1
+    return changed
+  }
+  const send = (pictures: readonly Uint8Array[], isLost?: (index: number) => boolean) => {
+    const gathered = new GatheredUnits()
+    const sent = new SentPackets(new HevcDepacketizer(gathered), isLost)
+    sent.unit({ payloads: hevcPayloads([...hevcSets, ...nalUnits(packets[0].data)], 60_000), timestamp: 0 })
+    for (const [i, picture] of pictures.entries()) {
+      sent.unit({ payloads: hevcPayloads([picture], 20), timestamp: (i + 1) * 3000 })
+    }
+    return gathered
+  }
+
+  it('say what they refer to, and what they open', () => {
+    const TRAIL_N = 0
+    const [TRAIL_R, TSA_R, STSA_N] = [1, 3, 4]
+    const { units: out } = send([as(TRAIL_R, 0), as(TRAIL_R, 2), as(TSA_R, 1), as(STSA_N, 2), as(TRAIL_N, 0)])
+    expect(out.map(({ temporalLayer, refersTo, opens }) => [temporalLayer, refersTo, opens])).toEqual([
+      [0, 0, 255],
+      [0, 1, 0],
+      [2, 7, 0],
+      [1, 1, 0b1111_1110],
+      [2, 3, 0b100],
+      [0, 1, 0],
+    ])
+    expect(out.map(({ isDisposable }) => isDisposable)).toEqual([false, false, false, false, false, true])
+  })
+
+  it('are missing from their own on, or from the next where no other of theirs refers to them', () => {
+    const torn = (picture: Uint8Array) => send([picture], (index) => index === 2).damages.map(({ layers }) => layers)
+    expect(torn(as(1, 1))).toEqual([0b1111_1110])
+    expect(torn(as(0, 1))).toEqual([0b1111_1100])
+    expect(torn(as(1, 0))).toEqual([255])
+  })
+})
+
 describe('units of packets that are lost', () => {
   const four = (isLost: (index: number) => boolean, size = 8) => {
     const rig = h264Rig(isLost)
