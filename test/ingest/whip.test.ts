@@ -123,10 +123,16 @@ describe('a WHIP publisher', () => {
     session.finish('shutdown')
     expect([all.whip.find(session.id), session.yields, stream.ended]).toEqual([undefined, true, undefined])
     sink.frame(heldFrame(videoTrack(1), 0, true))
+    sink.figures({ tracks: [trackFigures({ packets: 70, jitterMs: 3 })], rttMs: 20, avOffsetMs: 5 })
     sink.figures({ tracks: [trackFigures({ packets: 77 })] })
     sink.end({ reason: 'finished' })
     expect(follower.calls).toEqual(['track', 'frame', 'end finished'])
-    expect(stream.publisher.report?.()).toMatchObject({ state: 'stopped', tracks: [{ packets: 77 }] })
+    expect(stream.publisher.report?.()).toMatchObject({
+      state: 'stopped',
+      tracks: [{ packets: 77, jitterMs: 3 }],
+      rttMs: 20,
+      avOffsetMs: 5,
+    })
     const mute = await publish(all)
     mute.session.finish('finished')
     all.clock.ms += 999

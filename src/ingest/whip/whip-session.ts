@@ -164,7 +164,7 @@ export class WhipSession implements PublishSink, SourceOwner {
 
   figures(figures: SessionFigures): void {
     if (this.#isEnded) return
-    this.#figures = figures
+    this.#figures = withMeasures(figures, this.#figures)
     const { lastRtpAtMs, tracks } = figures
     if (lastRtpAtMs !== undefined) {
       this.#heardFirst()
@@ -264,4 +264,17 @@ export class WhipSession implements PublishSink, SourceOwner {
 /** Of a camera that is off there is no keyframe to wait for. */
 function isVideoThatFlows({ kind, packets }: SourceTrackFigures): boolean {
   return kind === 'video' && packets > 0
+}
+
+/** What is measured of packets that come is no longer known when a session ends: the last that was known stays. */
+function withMeasures(figures: SessionFigures, { tracks, rttMs, avOffsetMs }: SessionFigures): SessionFigures {
+  return {
+    ...(rttMs === undefined ? {} : { rttMs }),
+    ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
+    ...figures,
+    tracks: figures.tracks.map((track) => {
+      if (track.jitterMs > 0) return track
+      return { ...track, jitterMs: tracks.find(({ trackId }) => trackId === track.trackId)?.jitterMs ?? 0 }
+    }),
+  }
 }
