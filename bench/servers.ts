@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { workspace } from './media.ts'
@@ -81,17 +81,28 @@ export async function startTapedeck(
     rtmpPort: ports.tapedeck,
     httpPort: ports.tapedeckHttp,
     directory: join(directory, 'files'),
-    quiet: () => noRecordings(),
+    quiet: () => noOpenFiles(child.pid ?? 0, join(directory, 'files')),
     stop: () => ended(child, 'SIGTERM'),
   }
 }
 
-async function noRecordings(): Promise<void> {
-  for (;;) {
-    const page = await (await fetch(`http://127.0.0.1:${ports.tapedeckHttp}/metrics`)).text()
-    if (/^tapedeck_recordings_active 0$/m.test(page)) return
-    await new Promise((resolve) => setTimeout(resolve, 200))
+/** For a second no file was open: what is written soon after the end counts, and nothing is asked of the server meanwhile. */
+async function noOpenFiles(pid: number, directory: string): Promise<void> {
+  let closedSinceMs = performance.now()
+  while (performance.now() - closedSinceMs < 1000) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    if (openFiles(pid).some((path) => path.startsWith(directory))) closedSinceMs = performance.now()
   }
+}
+
+function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`)
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
 }
 
 /** nginx with its RTMP module, recording everything as FLV; one worker, as tapedeck is one process. */

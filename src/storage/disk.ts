@@ -1,4 +1,4 @@
-import { open as openFd } from 'node:fs'
+import { open as openFd, writeFile } from 'node:fs'
 import { constants, type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,6 +15,8 @@ const LISTED_AT_ONCE = 64
 const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o755
 const openNew = promisify(openFd)
+/** That of node:fs/promises makes and collects a FileHandle for each file. */
+const writeWhole = promisify(writeFile)
 
 /** What can be set of a disk storage. */
 export interface DiskStorageOptions {
@@ -102,13 +104,8 @@ export class DiskStorage implements Storage {
     return attempt(path, 'write', async () => {
       const draft = `${path}.${process.pid}.tmp`
       try {
-        const handle = await inDirectory(path, () => open(draft, 'w', FILE_MODE))
-        try {
-          await handle.writeFile(bytes)
-          if (this.#fsync !== 'never' && !isPassing) await handle.datasync()
-        } finally {
-          await handle.close()
-        }
+        const flush = this.#fsync !== 'never' && !isPassing
+        await inDirectory(path, () => writeWhole(draft, bytes, { mode: FILE_MODE, flush }))
         await rename(draft, path)
       } catch (error) {
         await rm(draft, { force: true }).catch(() => undefined)

@@ -11,6 +11,10 @@ const POLL_MS = 400
 /** Events told between two looks at other things. */
 const BATCH = 500
 
+/** Nothing for one that is there already, and no number is used up then: `ON CONFLICT` would use one. */
+const INSERT = `
+INSERT INTO event (id, time_ms, event)
+SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM event WHERE id = ?1) RETURNING seq`
 const NEWEST = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
 
 /** Events in SQLite. */
@@ -104,11 +108,12 @@ export class SqliteEvents implements EventStore {
   }
 
   #append(event: NewEvent, outboxes: readonly Outbox[]): StoredEvent {
-    const there = this.#connection.get('SELECT seq, event FROM event WHERE id = ?', event.id)
-    if (there !== undefined) return parseEvent(Number(there.seq), String(there.event))
-    const sql = 'INSERT INTO event (id, time_ms, event) VALUES (?, ?, ?) RETURNING seq'
-    const row = this.#connection.get(sql, event.id, eventTimeMs(event), writeEvent(event))
-    const stored = { ...event, seq: Number(row?.seq) }
+    const row = this.#connection.get(INSERT, event.id, eventTimeMs(event), writeEvent(event))
+    if (row === undefined) {
+      const there = this.#connection.get('SELECT seq, event FROM event WHERE id = ?', event.id)
+      return parseEvent(Number(there?.seq), String(there?.event))
+    }
+    const stored = { ...event, seq: Number(row.seq) }
     const nowMs = Date.now()
     for (const { queue, lifetimeMs, leavesOut } of outboxes) {
       if (leavesOut?.includes(event.type)) continue
