@@ -92,6 +92,12 @@ export class LocalEngine implements MediaEngine {
 
   #tick(): void {
     const nowMs = performance.now()
-    for (const session of this.#sessions.values()) session.tick(nowMs)
+    for (const session of [...this.#sessions.values()]) {
+      try {
+        session.tick(nowMs)
+      } catch {
+        session.close() // a sink that throws costs its own session alone
+      }
+    }
   }
 }

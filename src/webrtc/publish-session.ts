@@ -256,14 +256,17 @@ export class PublishSession implements EngineSession, TransportHandler {
     } catch {
       // it ends anyway
     }
-    this.#flushFrames()
     this.#arena.close()
-    if (end !== undefined) {
-      this.#sink.figures(this.#figures())
-      this.#sink.end(end)
+    try {
+      this.#flushFrames()
+      if (end !== undefined) {
+        this.#sink.figures(this.#figures())
+        this.#sink.end(end)
+      }
+    } finally {
+      this.#onEnd(this)
+      this.#transport?.close()
     }
-    this.#onEnd(this)
-    this.#transport?.close()
   }
 
   #lineContext() {

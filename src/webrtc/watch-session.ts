@@ -171,9 +171,12 @@ export class WatchSession implements EngineSession, TransportHandler {
     if (this.#isOver) return
     this.#isOver = true
     for (const { forwarder } of this.#feeds) forwarder.close()
-    if (end !== undefined) this.#sink.end(end)
-    this.#onEnd(this)
-    this.#transport?.close()
+    try {
+      if (end !== undefined) this.#sink.end(end)
+    } finally {
+      this.#onEnd(this)
+      this.#transport?.close()
+    }
   }
 
   #forwarder({ outgoing, mid, extensions, payloadTypes, rtxPayloadTypes }: AcceptedMedia): RtpForwarder {

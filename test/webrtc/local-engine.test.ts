@@ -128,6 +128,23 @@ describe('the engine', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('lets one session go whose sink throws at its end, and keeps the others', async () => {
+    const { engine, transports, transport, sink } = await publishing(CHROMIUM)
+    const other = new KeepingSink()
+    await engine.publish(publishRequest(CHROMIUM, { id: 'other' }), other)
+    transports.made[1].move('connected')
+    sink.end = () => {
+      throw new Error('nobody listens')
+    }
+    pass(14_000)
+    transports.made[1].deliver(...chromiumSources().audio.opus(0))
+    pass(2000)
+    expect(transport.state).toBe('closed')
+    expect(transports.made[1].state).toBe('connected')
+    expect(other.ends).toEqual([])
+    await engine.close()
+  })
+
   it('closes everything, its transports too', async () => {
     const { engine, transports, sink } = await publishing(CHROMIUM)
     await engine.close()
