@@ -8,15 +8,18 @@ const DRIFT_SPAN_MS = 15_000
 const MAX_DRIFT = 500e-6
 
 /**
- * The sender's wall clock by its RTP time: a straight line through what its reports said, by least squares, so that the
- * millisecond by which a single one is off does not show.
+ * The sender's wall clock by its RTP time: a straight line below what its reports said.
+ *
+ * Browsers have the exact time of a picture in a report; of sound, they have the moment at which the last packet left, which is
+ * later by whatever held them up: tens of milliseconds, where their machine is busy. So the least is nearest to the truth.
  */
 export class SenderTimeline {
   /** RTP time in ms, and wall clock less that. */
   readonly #mediaMs: number[] = []
   readonly #offsetMs: number[] = []
-  #meanMediaMs = 0
-  #meanOffsetMs = 0
+  /** A point of the line. */
+  #pointMediaMs = 0
+  #pointOffsetMs = 0
   #slope = 0
 
   get isEmpty(): boolean {
@@ -30,7 +33,7 @@ export class SenderTimeline {
 
   /** Wall clock at an RTP time, both ms. Meaningless while empty. */
   at(mediaMs: number): number {
-    return mediaMs + this.#meanOffsetMs + this.#slope * (mediaMs - this.#meanMediaMs)
+    return mediaMs + this.#pointOffsetMs + this.#slope * (mediaMs - this.#pointMediaMs)
   }
 
   add(ntpMs: number, mediaMs: number): void {
@@ -52,26 +55,26 @@ export class SenderTimeline {
 
   #fit(): void {
     const count = this.#mediaMs.length
-    // Deviations from the first: sums of numbers near 4e12 would lose what matters.
-    const media = this.#mediaMs[0]
-    const offset = this.#offsetMs[0]
-    let x = 0
-    let y = 0
-    let xx = 0
-    let xy = 0
-    for (let i = 0; i < count; i++) {
-      const dx = this.#mediaMs[i] - media
-      const dy = this.#offsetMs[i] - offset
-      x += dx
-      y += dy
-      xx += dx * dx
-      xy += dx * dy
+    const last = count - 1
+    this.#slope = 0
+    if (this.#mediaMs[last] - this.#mediaMs[0] >= DRIFT_SPAN_MS) {
+      const third = Math.max(1, Math.floor(count / 3))
+      const [early, late] = [this.#least(0, third), this.#least(count - third, count)]
+      const slope = (this.#offsetMs[late] - this.#offsetMs[early]) / (this.#mediaMs[late] - this.#mediaMs[early])
+      this.#slope = Math.max(-MAX_DRIFT, Math.min(MAX_DRIFT, slope))
     }
-    this.#meanMediaMs = media + x / count
-    this.#meanOffsetMs = offset + y / count
-    const spread = xx - (x * x) / count
-    const isLong = Math.abs(this.#mediaMs[count - 1] - media) >= DRIFT_SPAN_MS
-    const slope = isLong && spread > 0 ? (xy - (x * y) / count) / spread : 0
-    this.#slope = Math.max(-MAX_DRIFT, Math.min(MAX_DRIFT, slope))
+    this.#pointMediaMs = this.#mediaMs[last]
+    this.#pointOffsetMs = Number.POSITIVE_INFINITY
+    for (let i = 0; i < count; i++) {
+      const offsetMs = this.#offsetMs[i] + this.#slope * (this.#mediaMs[last] - this.#mediaMs[i])
+      if (offsetMs < this.#pointOffsetMs) this.#pointOffsetMs = offsetMs
+    }
+  }
+
+  /** Which of the points from `from` to `to` (exclusive) lies lowest. */
+  #least(from: number, to: number): number {
+    let least = from
+    for (let i = from + 1; i < to; i++) if (this.#offsetMs[i] < this.#offsetMs[least]) least = i
+    return least
   }
 }
