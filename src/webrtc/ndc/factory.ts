@@ -37,7 +37,7 @@ const CLOSING_DEADLINE_MS = 5000
 export class NdcTransportFactory implements TransportFactory {
   readonly #options: TransportOptions
   readonly #config: RtcConfig
-  readonly #gathering: Gathering
+  readonly #gathering = new Gathering()
   readonly #associations = new Set<NdcAssociation>()
   /** Held until the library has closed them: it calls back into what would be collected. */
   readonly #held = new Set<unknown>()
@@ -45,17 +45,13 @@ export class NdcTransportFactory implements TransportFactory {
   #closed = false
   #onIdle: () => void = () => {}
 
-  /**
-   * @param napMs see `Gathering`; 0 in a process that does other things as well
-   * @throws UnsupportedError for an ICE server or a public address that is none
-   */
-  constructor(options: TransportOptions, napMs = 0) {
+  /** @throws UnsupportedError for an ICE server or a public address that is none */
+  constructor(options: TransportOptions) {
     for (const address of options.publicAddresses) {
       if (isIP(address) === 0 || address.includes('%'))
         throw new UnsupportedError(`public address ${address}: give an IPv4 or IPv6 address`)
     }
     this.#options = options
-    this.#gathering = new Gathering(napMs)
     const onePort = { enableIceUdpMux: true, portRangeBegin: options.udpPort, portRangeEnd: options.udpPort }
     this.#config = {
       iceServers: options.iceServers.map(parseIceServer),

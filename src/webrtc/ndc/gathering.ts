@@ -4,21 +4,10 @@ export interface Gatherer {
   gathered(): void
 }
 
-/**
- * When a turn of the event loop has handed over what had come, says so once to everybody who got something, and then lets
- * the thread sleep a little. Being woken costs more than a packet does: what arrives meanwhile is handed over together.
- *
- * Only for a process that has nothing else to do: whatever else waits, waits as long.
- */
+/** When a turn of the event loop has handed over what had come, says so once to everybody who got something. */
 export class Gathering {
-  readonly #napMs: number
   readonly #waiting = new Set<Gatherer>()
   readonly #turn = () => this.#ended()
-
-  /** @param napMs how long to sleep while packets flow; 0 for never */
-  constructor(napMs: number) {
-    this.#napMs = napMs
-  }
 
   /** A packet of `gatherer` was handed over in this turn. */
   add(gatherer: Gatherer): void {
@@ -29,9 +18,5 @@ export class Gathering {
   #ended(): void {
     for (const gatherer of this.#waiting) gatherer.gathered()
     this.#waiting.clear()
-    if (this.#napMs > 0) Atomics.wait(NEVER, 0, 0, this.#napMs)
   }
 }
-
-/** Nobody wakes who waits for this. */
-const NEVER = new Int32Array(new SharedArrayBuffer(4))
