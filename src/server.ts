@@ -142,6 +142,7 @@ export class TapedeckServer {
       if (this.#webrtc !== undefined) registerWebrtcMetrics(this.#metrics.registry, this.#webrtc)
       this.#http = this.#makeHttp(this.#works)
       if (this.#http !== undefined) addresses = { http: await this.#http.listen() }
+      void this.#webrtc?.lookAtPort()
       await this.recorder.start()
       this.#works.service.open()
       addresses = { ...addresses, ...(await this.#rtmp.listen()) }

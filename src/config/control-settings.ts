@@ -6,7 +6,7 @@ const MB = 1_000_000
 
 /** The share of recordings under control in a server's settings. */
 export function controlSettings(settings: Settings): ServiceSettings {
-  const { recordAll, recordFormat, recordQuality, keepSource } = settings
+  const { recordAll, recordFormat, audioFormat, recordQuality, keepSource } = settings
   return {
     automatic: recordAll ? { format: recordFormat, quality: automaticQuality(recordQuality), keepSource } : undefined,
     defaults: {
@@ -15,6 +15,7 @@ export function controlSettings(settings: Settings): ServiceSettings {
       reconnectWindowMs: settings.reconnectWindow,
       keepSource,
       thumbnails: settings.thumbnails,
+      audioFormat,
     },
     limits: { total: settings.maxRecordings, perUser: settings.maxRecordingsPerUser },
     retention: {

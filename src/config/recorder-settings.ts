@@ -8,6 +8,7 @@ export function recorderSettings(settings: Settings): RecorderConfig {
     recordAll: settings.recordAll,
     dir: resolve(settings.recordDir),
     format: settings.recordFormat,
+    audioFormat: settings.audioFormat,
     filename: settings.recordFilename,
     maxSizeMb: settings.recordMaxSizeMb,
     maxDurationMs: settings.recordMaxDuration,

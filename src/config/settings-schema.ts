@@ -63,6 +63,11 @@ export const settingsSchema = z.object({
     placeholder: 'format',
     description: 'mp4, webm, mkv, flv, or auto: mp4 or webm, whichever holds what is published; mkv where neither does',
   }),
+  audioFormat: recorder.audioFormat.register(optionHelp, {
+    ...RECORDING,
+    placeholder: 'format',
+    description: 'Of participants who send sound alone: weba, ogg, mkv, mp4, or auto: as --record-format',
+  }),
   recordFilename: recorder.filename.register(optionHelp, {
     ...RECORDING,
     placeholder: 'template',

@@ -9,6 +9,8 @@ const WEBRTC = { group: 'WebRTC' } as const
 const MIN_BITRATE_BPS = 50_000
 const MAX_BITRATE_BPS = 1_000_000_000
 const MAX_QUEUED_FRAMES = 10_000
+/** Of this machine or of another; without a zone, which means nothing elsewhere. */
+const isAddress = (text: string) => isIP(text) !== 0 && !text.includes('%')
 const UNIT_BPS: Readonly<Record<string, number>> = { '': 1, k: 1000, M: 1_000_000 }
 
 /** Bits per second, as people write them: `10M`, `2500k`. */
@@ -52,7 +54,7 @@ export const webrtcSettings = {
     }),
   webrtcBind: z
     .string()
-    .refine((text) => isIP(text) !== 0)
+    .refine(isAddress)
     .optional()
     .register(optionHelp, {
       ...WEBRTC,
@@ -61,7 +63,7 @@ export const webrtcSettings = {
       allowed: 'an IP address of this machine',
       unset: 'every address',
     }),
-  webrtcPublicAddress: listOf('an IP address', (item) => isIP(item) !== 0)
+  webrtcPublicAddress: listOf('an IP address', isAddress)
     .optional()
     .register(optionHelp, {
       ...WEBRTC,

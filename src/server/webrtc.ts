@@ -9,6 +9,7 @@ import { WhepPlayback } from '../playback/whep/whep-playback.ts'
 import type { MediaEngine } from '../webrtc/engine.ts'
 import { EngineClient } from '../webrtc/engine-client.ts'
 import { parseIceServer } from '../webrtc/ndc/ice-server.ts'
+import { isUdpPortTaken } from './udp-port.ts'
 
 /** What WebRTC needs of a server. */
 export interface WebrtcOptions {
@@ -24,8 +25,12 @@ export class WebrtcDoors {
   readonly whip: WhipIngest
   readonly whep: WhepPlayback
   readonly #engine: EngineClient
+  readonly #settings: Settings
+  readonly #logger: Logger
 
   constructor({ settings, hub, logger, formatOf }: WebrtcOptions) {
+    this.#settings = settings
+    this.#logger = logger
     this.#engine = openEngine(settings, logger)
     const engine: MediaEngine = this.#engine
     this.whip = new WhipIngest({
@@ -38,6 +43,14 @@ export class WebrtcDoors {
       codecs: (room) => codecPreference(formatOf(room)),
     })
     this.whep = new WhepPlayback({ hub, engine, logger })
+  }
+
+  /** Says at the start what the first session would find out: somebody else has the UDP port. */
+  async lookAtPort(): Promise<void> {
+    const { webrtcPort: port, webrtcBind } = this.#settings
+    if (port === 0 || !(await isUdpPortTaken(port, webrtcBind))) return
+    const problem = 'the UDP port of WebRTC is taken: WHIP and WHEP are refused until it is free'
+    this.#logger.warn({ port }, `${problem}; end whatever uses it, or choose another one with --webrtc-port`)
   }
 
   get protocols(): readonly SignallingProtocol[] {
