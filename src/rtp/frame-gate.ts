@@ -44,8 +44,10 @@ export class FrameGate implements AccessUnitSink {
   /** Timestamp of the key unit at which the gate opened, until a later one has come. */
   #entry: number | undefined
   #newest: number | undefined
-  /** Newest timestamp when a keyframe was asked for, or when only layers above the base were lost. */
+  /** Newest timestamp when a keyframe was asked for, since the last one. */
   #askedAt: number | undefined
+  /** Newest timestamp when units began to be left out, until one of the highest layer goes through. */
+  #closedAt: number | undefined
   damagedFrames = 0
   undecodableFrames = 0
 
@@ -69,7 +71,8 @@ export class FrameGate implements AccessUnitSink {
       return
     }
     this.#missing &= ~unit.opens
-    if (this.#keepAll && (this.#missing & 1) !== 0 && this.#isTimeToAsk(unit)) this.#ask()
+    if (this.#keepAll && (unit.isOrphan || (this.#missing & 1) !== 0) && this.#isTimeToAsk(unit)) this.#ask()
+    if (this.#layers >> (unit.temporalLayer + 1) === 0) this.#closedAt = undefined
     if (this.#episode !== undefined && this.isOpen) this.#tell(this.#episode, unit.timestamp)
     this.#see(unit.timestamp)
     this.#sink.unit(unit)
@@ -80,10 +83,8 @@ export class FrameGate implements AccessUnitSink {
     const episode = this.#begin(damage.timestamp)
     episode.packets += damage.packets
     episode.damaged += damage.damagedUnits
-    const wasOpen = this.isOpen
     this.#missing |= damage.layers
     if ((damage.layers & 1) !== 0) this.#ask()
-    else if (wasOpen) this.#askedAt = this.#newest
   }
 
   /** The end of the stream: what is not over is told as far as it went. */
@@ -95,7 +96,7 @@ export class FrameGate implements AccessUnitSink {
     if ((this.#missing & 1) !== 0) this.#entry = unit.timestamp
     this.#started = true
     this.#missing = 0
-    this.#askedAt = undefined
+    this.#askedAt = this.#closedAt = undefined
   }
 
   #isLeftOut(unit: AccessUnit): boolean {
@@ -117,12 +118,15 @@ export class FrameGate implements AccessUnitSink {
     // What refers to a leading picture is one itself (HEVC §3.72, and open GOPs of H.264).
     if (!unit.isDisposable && !unit.isOrphan && !isLeading) this.#missing |= 1 << unit.temporalLayer
     this.#see(unit.timestamp)
+    this.#closedAt ??= this.#newest
     if (!isLeading && this.#isTimeToAsk(unit)) this.#ask()
   }
 
+  /** At once when the base layer is concerned; when only others are, if they do not open by themselves. */
   #isTimeToAsk(unit: AccessUnit): boolean {
-    if (this.#askedAt === undefined) return (this.#missing & 1) !== 0 || unit.temporalLayer === 0
-    return toMs(Math.abs((unit.timestamp - this.#askedAt) | 0), this.#rate) >= ASK_AGAIN_MS
+    const isBase = (this.#missing & 1) !== 0 || unit.temporalLayer === 0
+    const since = this.#askedAt ?? (isBase ? undefined : this.#closedAt)
+    return since === undefined || toMs(Math.abs((unit.timestamp - since) | 0), this.#rate) >= ASK_AGAIN_MS
   }
 
   #ask(): void {

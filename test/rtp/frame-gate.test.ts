@@ -116,6 +116,23 @@ describe('a gate', () => {
     expect(rig.numbers.every((number) => number % 2 === 0)).toBe(true)
   })
 
+  it('asks at once when the base layer has an orphan, and otherwise when orphans go on', () => {
+    const base = new GateRig()
+    base.unit(0, key)
+    base.lose(0)
+    base.unit(2, { isOrphan: true, refersTo: 0 })
+    expect([base.asked, base.numbers]).toEqual([1, [0]])
+
+    const upper = new GateRig()
+    upper.unit(0, key)
+    upper.lose(0)
+    for (let i = 2; i < 5; i++) upper.unit(i, { temporalLayer: i % 2, refersTo: 0, isOrphan: i % 2 === 1 })
+    expect(upper.asked).toBe(0)
+    for (let i = 5; i < 30; i++) upper.unit(i, { temporalLayer: i % 2, refersTo: 0, isOrphan: i % 2 === 1 })
+    expect(upper.asked).toBe(1)
+    expect(upper.numbers.every((number) => number % 2 === 0)).toBe(true)
+  })
+
   it('leaves out leading pictures of the key unit at which it opens, and only of that', () => {
     const rig = new GateRig()
     rig.unit(2, key)
