@@ -126,6 +126,7 @@ describe('the engine in a process of its own', () => {
       expect(engine.pid).toBeUndefined()
       for (const i of sinks.keys()) await sender.stop(`${signal}${i}`)
     }
+    expect(engine.starts).toBe(2)
     await engine.close()
   })
 
