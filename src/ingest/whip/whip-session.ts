@@ -4,13 +4,12 @@ import type { LiveStream, StreamAddress } from '../../live/stream.ts'
 import type { EndReason } from '../../live/subscriber.ts'
 import type { Frame } from '../../media/frame.ts'
 import type { Logger } from '../../media/ports.ts'
-import type { ChecklistLine, MediaLoss, SourceReport, SourceTrackFigures } from '../../media/source-report.ts'
+import type { ChecklistLine, MediaLoss, SourceReport } from '../../media/source-report.ts'
 import type { Track } from '../../media/track.ts'
 import type { EngineSession, PublishSink, SessionEnd, SessionFigures } from '../../webrtc/engine.ts'
 import { MediaProgress } from './media-progress.ts'
+import { PublisherFigures } from './publisher-figures.ts'
 
-/** Losses that a report lists; all are counted. */
-const MAX_LISTED_LOSSES = 100
 /** A publisher that was not heard for so long gives way to a newcomer of its name, ms: a browser that lost its network. */
 const YIELDS_AFTER_MS = 2000
 /** How long the engine may take for the last of it, ms. */
@@ -49,9 +48,7 @@ export class WhipSession implements PublishSink, SourceOwner {
   readonly #now: () => number
   readonly #onEnded: (session: WhipSession) => void
   readonly #progress: MediaProgress
-  readonly #losses: MediaLoss[] = []
-  #lossCount = 0
-  #figures: SessionFigures = { tracks: [] }
+  readonly #figures = new PublisherFigures()
   #engine: EngineSession | undefined
   #stream: LiveStream | undefined
   #earlyTracks: Track[] = []
@@ -77,7 +74,7 @@ export class WhipSession implements PublishSink, SourceOwner {
   }
   /** As last told by the engine. */
   get lastFigures(): SessionFigures {
-    return this.#figures
+    return this.#figures.last
   }
   get isEnded(): boolean {
     return this.#isEnded
@@ -126,7 +123,7 @@ export class WhipSession implements PublishSink, SourceOwner {
 
   requestKeyframe(trackId?: number): void {
     if (this.#isEnded || !this.#life.isMet('connected')) return // senders begin with one
-    if (this.#figures.tracks.some(isVideoThatFlows)) this.#life.keyframeAsked()
+    if (this.#figures.seesVideo) this.#life.keyframeAsked()
     this.#engine?.requestKeyframe(trackId)
   }
 
@@ -157,21 +154,19 @@ export class WhipSession implements PublishSink, SourceOwner {
   }
 
   loss(loss: MediaLoss): void {
-    this.#lossCount++
-    this.#losses.push(loss)
-    if (this.#losses.length > MAX_LISTED_LOSSES) this.#losses.shift()
+    this.#figures.loss(loss)
   }
 
   figures(figures: SessionFigures): void {
     if (this.#isEnded) return
-    this.#figures = withMeasures(figures, this.#figures)
-    const { lastRtpAtMs, tracks } = figures
+    this.#figures.take(figures)
+    const { lastRtpAtMs } = figures
     if (lastRtpAtMs !== undefined) {
       this.#heardFirst()
       this.#life.heard(this.#now() - Math.max(0, Date.now() - lastRtpAtMs))
     }
-    if (tracks.some(({ nacks, plis, firs, rtx }) => nacks + plis + firs + rtx > 0)) this.#life.meet('feedback_seen')
-    if (tracks.some((track) => isVideoThatFlows(track) && track.keyframes === 0)) this.#life.keyframeAsked()
+    if (this.#figures.hasFeedback) this.#life.meet('feedback_seen')
+    if (this.#figures.isBlind) this.#life.keyframeAsked()
   }
 
   end({ reason, code, message }: SessionEnd): void {
@@ -210,14 +205,7 @@ export class WhipSession implements PublishSink, SourceOwner {
 
   /** What the stream's report says. */
   report(): SourceReport {
-    const { tracks, rttMs, avOffsetMs } = this.#figures
-    const report = this.#life.report({
-      tracks,
-      losses: [...this.#losses],
-      lossCount: this.#lossCount,
-      ...(rttMs === undefined ? {} : { rttMs }),
-      ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
-    })
+    const report = this.#life.report(this.#figures.report)
     return this.#stream?.ended === undefined ? report : { ...report, state: 'stopped' } // whoever ended that is about to end this
   }
 
@@ -258,23 +246,5 @@ export class WhipSession implements PublishSink, SourceOwner {
     this.#engine?.close()
     this.#stream?.end(reason)
     this.#onEnded(this)
-  }
-}
-
-/** Of a camera that is off there is no keyframe to wait for. */
-function isVideoThatFlows({ kind, packets }: SourceTrackFigures): boolean {
-  return kind === 'video' && packets > 0
-}
-
-/** What is measured of packets that come is no longer known when a session ends: the last that was known stays. */
-function withMeasures(figures: SessionFigures, { tracks, rttMs, avOffsetMs }: SessionFigures): SessionFigures {
-  return {
-    ...(rttMs === undefined ? {} : { rttMs }),
-    ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
-    ...figures,
-    tracks: figures.tracks.map((track) => {
-      if (track.jitterMs > 0) return track
-      return { ...track, jitterMs: tracks.find(({ trackId }) => trackId === track.trackId)?.jitterMs ?? 0 }
-    }),
   }
 }

@@ -1,0 +1,63 @@
+import type { MediaLoss, SourceReport, SourceTrackFigures } from '../../media/source-report.ts'
+import type { SessionFigures } from '../../webrtc/engine.ts'
+
+/** Losses that a report lists; all are counted. */
+const MAX_LISTED_LOSSES = 100
+
+/** What the engine has told of a publisher so far. */
+export class PublisherFigures {
+  readonly #losses: MediaLoss[] = []
+  #lossCount = 0
+  #last: SessionFigures = { tracks: [] }
+
+  get last(): SessionFigures {
+    return this.#last
+  }
+  /** Something was asked of the sender, or sent again. */
+  get hasFeedback(): boolean {
+    return this.#last.tracks.some(({ nacks, plis, firs, rtx }) => nacks + plis + firs + rtx > 0)
+  }
+  /** Video comes: of a camera that is off there is no keyframe to wait for. */
+  get seesVideo(): boolean {
+    return this.#last.tracks.some(isVideoThatFlows)
+  }
+  /** Video comes of which there was no keyframe yet. */
+  get isBlind(): boolean {
+    return this.#last.tracks.some((track) => isVideoThatFlows(track) && track.keyframes === 0)
+  }
+  /** The share of the figures in a report. */
+  get report(): Pick<SourceReport, 'tracks' | 'losses' | 'lossCount' | 'rttMs' | 'avOffsetMs'> {
+    const { tracks, rttMs, avOffsetMs } = this.#last
+    return {
+      tracks,
+      losses: [...this.#losses],
+      lossCount: this.#lossCount,
+      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
+    }
+  }
+
+  /** What is measured of packets that come is no longer known when a session ends: the last that was known stays. */
+  take(figures: SessionFigures): void {
+    const { tracks, rttMs, avOffsetMs } = this.#last
+    this.#last = {
+      ...(rttMs === undefined ? {} : { rttMs }),
+      ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
+      ...figures,
+      tracks: figures.tracks.map((track) => {
+        if (track.jitterMs > 0) return track
+        return { ...track, jitterMs: tracks.find(({ trackId }) => trackId === track.trackId)?.jitterMs ?? 0 }
+      }),
+    }
+  }
+
+  loss(loss: MediaLoss): void {
+    this.#lossCount++
+    this.#losses.push(loss)
+    if (this.#losses.length > MAX_LISTED_LOSSES) this.#losses.shift()
+  }
+}
+
+function isVideoThatFlows({ kind, packets }: SourceTrackFigures): boolean {
+  return kind === 'video' && packets > 0
+}
