@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { ConfigError, parseDuration } from '../config.ts'
-import type { Format } from '../container/reader.ts'
+import type { AskedFormat } from '../recorder/format-choice.ts'
 import { EXIT_CODES_HELP } from './exit-codes.ts'
 import type { LogLevel } from './log.ts'
 import { addSettings, settingsOf } from './settings-flags.ts'
@@ -8,7 +8,7 @@ import { addSettings, settingsOf } from './settings-flags.ts'
 interface RecordFlags {
   readonly output?: string
   readonly duration?: string
-  readonly format?: Format | 'auto'
+  readonly format?: AskedFormat
   readonly logLevel: LogLevel
 }
 

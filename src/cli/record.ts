@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import type { Format } from '../container/reader.ts'
 import type { EndReason } from '../live/subscriber.ts'
+import type { AskedFormat } from '../recorder/format-choice.ts'
 import type { RecordingReport } from '../recorder/report.ts'
 import { EXIT } from './exit-codes.ts'
 import { bitrateText, bytesText, countText, plainText, timeText } from './figures.ts'
@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 export interface RecordRequest {
   readonly url: string
   readonly output: string | undefined
-  readonly format: Format | 'auto' | undefined
+  readonly format: AskedFormat | undefined
   /** Of media. */
   readonly durationMs: number | undefined
   readonly minFreeMb: number

@@ -40,7 +40,7 @@ export function repairCommand(done: (exitCode: number) => void): Command {
     .description(
       'Mend recordings that a crash, a full disk or a power cut left: torn tails, missing index and duration',
     )
-    .argument('<path...>', 'files, or directories with files (.mp4 .flv .mkv .webm) below them')
+    .argument('<path...>', 'files, or directories with files (.mp4 .flv .mkv .webm .weba .ogg) below them')
     .option('--keep-original', 'keep what was there as {file}.original')
     .option('--json', 'one JSON line per file on standard output')
     .addHelpText(

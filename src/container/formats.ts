@@ -12,6 +12,9 @@ import { repairMatroska } from './matroska/repair.ts'
 import { Mp4Muxer } from './mp4/muxer.ts'
 import { openMp4 } from './mp4/reader.ts'
 import { repairMp4 } from './mp4/repair.ts'
+import { OggMuxer } from './ogg/muxer.ts'
+import { openOgg } from './ogg/reader.ts'
+import { repairOgg } from './ogg/repair.ts'
 import type { ContainerReader, Format, Progress, RepairReport } from './reader.ts'
 
 /** What every muxer can be told about the file it makes. */
@@ -20,6 +23,8 @@ export interface MuxerOptions {
   readonly title?: string
   /** Wall clock, ms since 1970: when the recording began. */
   readonly creationTimeMs?: number
+  /** No picture is ever to come into this file: Matroska refuses it then, as Ogg always does. */
+  readonly isSoundAlone?: boolean
 }
 
 const VIDEO: readonly VideoCodec[] = ['h264', 'hevc', 'av1', 'vp9', 'vp8']
@@ -27,8 +32,9 @@ const AUDIO: readonly AudioCodec[] = ['aac', 'opus', 'mp3', 'ac3', 'eac3', 'flac
 const HELD: Readonly<Record<Format, ReadonlySet<string>>> = {
   mp4: new Set([...VIDEO, ...AUDIO, 'pcm-s16le', 'pcm-alaw', 'pcm-mulaw']),
   flv: new Set([...VIDEO, ...AUDIO, 'pcm-alaw', 'pcm-mulaw']),
-  mkv: new Set([...VIDEO, ...AUDIO, 'pcm-s16le']),
+  mkv: new Set([...VIDEO, ...AUDIO, 'pcm-s16le', 'pcm-alaw', 'pcm-mulaw']),
   webm: WEBM_CODECS,
+  ogg: new Set(['opus']),
 }
 
 /** Whether files of `format` can carry `codec`. */
@@ -44,9 +50,9 @@ export function maxFileMs(format: Format): number {
   return format === 'flv' ? MAX_FLV_MS : Number.POSITIVE_INFINITY
 }
 
-/** The ending of file names, with its dot. */
-export function extensionOf(format: Format): `.${Format}` {
-  return `.${format}`
+/** The ending of file names, with its dot; WebM of sound alone has one of its own. */
+export function extensionOf(format: Format, isSoundAlone = false): `.${Format | 'weba'}` {
+  return format === 'webm' && isSoundAlone ? '.weba' : `.${format}`
 }
 
 /** The format that the ending of `path` stands for; undefined for any other ending. */
@@ -65,6 +71,10 @@ export function formatOfPath(path: string): Format | undefined {
     case '.webm':
     case '.weba':
       return 'webm'
+    case '.ogg':
+    case '.oga':
+    case '.opus':
+      return 'ogg'
     default:
       return undefined
   }
@@ -81,6 +91,8 @@ export function createMuxer(format: Format, out: ByteSink, options: MuxerOptions
       return new MatroskaMuxer(out, options)
     case 'webm':
       return new MatroskaMuxer(out, { ...options, docType: 'webm' })
+    case 'ogg':
+      return new OggMuxer(out, options)
     default:
       return format satisfies never
   }
@@ -98,11 +110,12 @@ const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'free', 'skip', 'md
 export async function sniffFormat(source: ByteSource): Promise<Format> {
   const head = Buffer.from(await source.read(0, SNIFFED_BYTES))
   if (head.length >= 3 && head.toString('latin1', 0, 3) === 'FLV') return 'flv' // Adobe FLV v10.1 §E.2
+  if (head.length >= 4 && head.readUInt32BE(0) === 0x4f676753) return 'ogg' // OggS, RFC 3533 §6
   if (head.length >= 4 && head.readUInt32BE(0) === 0x1a45dfa3) return isWebmHead(head) ? 'webm' : 'mkv' // EBML header, RFC 8794 §11.2.1
   if (head.length >= 8 && FIRST_BOXES.has(head.toString('latin1', 4, 8))) return 'mp4'
   throw new MalformedError(
     'file',
-    `is neither MP4, FLV nor Matroska; it begins with ${head.toString('hex', 0, 12) || 'nothing'}`,
+    `is neither MP4, FLV, Matroska nor Ogg; it begins with ${head.toString('hex', 0, 12) || 'nothing'}`,
     0,
   )
 }
@@ -121,6 +134,8 @@ export async function openContainer(source: ByteSource): Promise<ContainerReader
     case 'mkv':
     case 'webm':
       return openMatroska(source)
+    case 'ogg':
+      return openOgg(source)
     default:
       return format satisfies never
   }
@@ -140,6 +155,8 @@ export async function repairContainer(file: EditableFile, onProgress?: Progress)
     case 'mkv':
     case 'webm':
       return repairMatroska(file, onProgress)
+    case 'ogg':
+      return repairOgg(file, onProgress)
     default:
       return format satisfies never
   }

@@ -1,7 +1,10 @@
 import type { Track } from '../media/track.ts'
 
-/** The containers tapedeck writes. `webm` is Matroska of that document type, for VP8, VP9, AV1 and Opus alone. */
-export type Format = 'mp4' | 'flv' | 'mkv' | 'webm'
+/**
+ * The containers tapedeck writes. `webm` is Matroska of that document type, for VP8, VP9, AV1 and Opus alone; `ogg` holds one
+ * track of Opus.
+ */
+export type Format = 'mp4' | 'flv' | 'mkv' | 'webm' | 'ogg'
 
 /** Where one sample lies in a file and when it is shown. Times in ticks of `track.timescale`, edit lists applied. */
 export interface Sample {

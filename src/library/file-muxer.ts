@@ -88,7 +88,7 @@ export class FileMuxer {
     const format = checked.format ?? formatOfPath(path)
     if (format === undefined) {
       throw new UnsupportedError(
-        `${path}: no format is known by this extension; use .mp4 .flv .mkv .webm, or give "format"`,
+        `${path}: no format is known by this extension; use .mp4 .flv .mkv .webm .ogg, or give "format"`,
       )
     }
     const file = await new DiskStorage({ fsync: checked.fsync }).create(path)

@@ -6,7 +6,7 @@ const text = z.string().max(255)
 
 /** Checks `FileMuxerOptions`. */
 export const fileMuxerSchema = z.object({
-  format: z.enum(['mp4', 'flv', 'mkv', 'webm']).optional(),
+  format: z.enum(['mp4', 'flv', 'mkv', 'webm', 'ogg']).optional(),
   title: text.optional(),
   creationTimeMs: z.number().int().nonnegative().optional(),
   fsync: z.enum(['interval', 'always', 'never']).default('interval'),

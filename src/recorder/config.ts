@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AUDIO_FORMATS } from '../state/recording-object.ts'
 import { FilenameTemplate, TemplateError } from './naming.ts'
 
 const template = z.string().superRefine((text, context) => {
@@ -18,6 +19,8 @@ export const recorderConfigSchema = z.object({
   dir: z.string().min(1).default('./recordings'),
   /** The container that is asked for; `auto`: see `formatFor`. What it cannot hold is kept in Matroska instead. */
   format: z.enum(['auto', 'mp4', 'webm', 'mkv', 'flv']).default('auto'),
+  /** What sound alone is kept in; `auto`: as `format` says. */
+  audioFormat: z.enum(AUDIO_FORMATS).default('auto'),
   /** See `FilenameTemplate`. */
   filename: template.default('{room}_{participant}_{timestamp}'),
   /** A new part begins at the last keyframe before this size. */

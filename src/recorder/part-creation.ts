@@ -26,12 +26,14 @@ export interface PartRequest {
   /** Absolute: instead of the recorder's. */
   readonly directory: string | undefined
   readonly format: Format
+  /** Made for sound alone: see `chooseFormat`. */
+  readonly isSoundAlone: boolean
   readonly askedFormat: AskedFormat
   readonly index: number
   readonly reason: PartReason
   /** Wall clock at which the recording began, ms since 1970. */
   readonly recordingStartedAtMs: number
-  /** At least one; all of them must fit into `format`: see `formatFor`. */
+  /** At least one; all of them must fit into `format`: see `chooseFormat`. */
   readonly tracks: readonly Track[]
 }
 
@@ -49,7 +51,8 @@ export async function createPart(services: RecordingServices, request: PartReque
     reason,
   })
   const title = request.title ?? `${address.room}/${address.participant}`
-  const muxer = createMuxer(format, file, { title, creationTimeMs: identity.createdAtMs })
+  const isSoundAlone = file.path.endsWith('.weba') // as it is called, so it stays
+  const muxer = createMuxer(format, file, { title, creationTimeMs: identity.createdAtMs, isSoundAlone })
   try {
     return new Part(identity, muxer, file, request.tracks)
   } catch (error) {
@@ -76,7 +79,7 @@ function nameOf(
   services: RecordingServices,
   request: PartRequest,
 ): { directory: string; stem: string; extension: string } {
-  const extension = extensionOf(request.format)
+  const extension = extensionOf(request.format, request.isSoundAlone)
   if (request.path !== undefined) {
     const path = resolve(request.path)
     const ownExtension = extname(path)

@@ -1,5 +1,6 @@
 import type { StreamAddress } from '../live/stream.ts'
-import type { AskedFormat } from './format-choice.ts'
+import type { AudioFormat } from '../state/recording-object.ts'
+import type { AskedFormat, ExpectedVideo } from './format-choice.ts'
 import type { Part } from './part.ts'
 
 /** Which recording the parts belong to. */
@@ -11,6 +12,10 @@ export interface PartSequenceOptions {
   /** Absolute: instead of the recorder's. */
   readonly directory: string | undefined
   readonly format: AskedFormat
+  /** Of sound alone, instead of `format`. */
+  readonly audioFormat: AudioFormat
+  /** Whether pictures may still come of the source that is there: see `SourceBook.video`. */
+  readonly video: () => ExpectedVideo
   /** A new part at the first keyframe after so much media; the recorder's setting by default. */
   readonly partDurationMs: number | undefined
   /** A new part before this size; the recorder's setting by default. */

@@ -1,5 +1,5 @@
 import type { Track } from '../media/track.ts'
-import { formatFor } from './format-choice.ts'
+import { chooseFormat } from './format-choice.ts'
 import type { Part } from './part.ts'
 import { createPart } from './part-creation.ts'
 import type { PartSequenceOptions } from './part-sequence-options.ts'
@@ -19,14 +19,21 @@ export class PartWorks {
 
   /** The part behind `before`, for `tracks`, with its header. @throws StorageError, LimitError as `createPart` */
   create(before: readonly Part[], tracks: readonly Track[], reason: PartReason): Promise<Part> {
-    const { recordingId, address, title, path, directory, format, startedAtMs } = this.#options
+    const { recordingId, address, title, path, directory, format, audioFormat, startedAtMs } = this.#options
+    const choice = chooseFormat({
+      asked: format,
+      askedAudio: path === undefined ? audioFormat : 'auto',
+      tracks,
+      video: this.#options.video(),
+      last: before.at(-1)?.identity.format,
+    })
     return createPart(this.#services, {
       recordingId,
       address,
       title,
       path,
       directory,
-      format: formatFor(format, tracks, before.at(-1)?.identity.format),
+      ...choice,
       askedFormat: format,
       index: before.length + 1,
       reason,

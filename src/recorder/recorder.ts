@@ -171,7 +171,8 @@ export class Recorder {
     if (this.#isStopped) throw new MisuseError('recorder: it was stopped')
     const isStream = target instanceof LiveStream
     const address = isStream ? target.address : { room: target.room, participant: target.participant }
-    const ownFormat = options.path === undefined ? undefined : formatOfPath(options.path)
+    const pathFormat = options.path === undefined ? undefined : formatOfPath(options.path)
+    const ownFormat = pathFormat === 'ogg' ? undefined : pathFormat
     const recording = new Recording(
       this.#services,
       { ...options, address, format: options.format ?? ownFormat ?? this.#options.config.format, isAutomatic },

@@ -1,5 +1,6 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import type { StreamAddress } from '../live/stream.ts'
+import type { AudioFormat } from '../state/recording-object.ts'
 import type { RecordingMark } from './chapters.ts'
 import type { AskedFormat } from './format-choice.ts'
 
@@ -7,6 +8,8 @@ import type { AskedFormat } from './format-choice.ts'
 export interface RecordingOptions {
   readonly address: StreamAddress
   readonly format: AskedFormat
+  /** Of sound alone, instead of `format`; the recorder's setting by default. */
+  readonly audioFormat?: AudioFormat
   /** Instead of a name by the template. */
   readonly path?: string
   /** Where files with a name by the template go, instead of the recorder's directory; made when missing. */

@@ -95,6 +95,8 @@ export class Recording implements Subscriber {
         path,
         directory: directory === undefined ? undefined : resolve(directory),
         format,
+        audioFormat: options.audioFormat ?? services.config.audioFormat,
+        video: () => this.#sources.video,
         partDurationMs,
         partSizeBytes,
         zeroAtMs,

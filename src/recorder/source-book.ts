@@ -1,5 +1,6 @@
 import type { LiveStream } from '../live/stream.ts'
 import { type ChecklistLine, firstUnmet, type SourceReport } from '../media/source-report.ts'
+import type { ExpectedVideo } from './format-choice.ts'
 import { Tally, type TallyReport } from './tally.ts'
 
 /** Losses of an earlier source that a report lists, the last of them; all are counted. */
@@ -43,6 +44,14 @@ export class SourceBook {
     const { current } = this
     const line = current === undefined ? this.#unmetBySight : firstUnmet(current.checklist)
     return line === 'feedback_seen' ? undefined : line
+  }
+
+  /** Whether pictures may come of the source that is there, beside those that have come. */
+  get video(): ExpectedVideo {
+    if (this.#stream?.tracks.some(({ kind }) => kind === 'video') === true) return 'flowing'
+    const negotiated = this.current?.tracks.filter(({ kind }) => kind === 'video') ?? []
+    if (negotiated.some(({ packets }) => packets > 0)) return 'flowing'
+    return negotiated.length > 0 ? 'possible' : 'none'
   }
 
   /** Media is missing: a keyframe now makes the hole short. */

@@ -39,6 +39,7 @@ export function recordAutomatically(stream: LiveStream, options: AutomaticOption
     roomId: room,
     userId: null,
     format,
+    audioFormat: 'auto', // as the recorder is set
     quality,
     metadata: {},
     node,

@@ -1,7 +1,7 @@
 import type { SourceReport } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
 import type { CatalogueEntry, Marker } from '../state/catalogue-entry.ts'
-import type { RecordingFormat } from '../state/recording-object.ts'
+import type { AudioFormat, RecordingFormat } from '../state/recording-object.ts'
 import type { RecordingPage, RecordingQuery } from '../state/store.ts'
 
 /** How a recording is asked for. */
@@ -11,6 +11,8 @@ export interface StartRequest {
   readonly userId: string | null
   /** `auto` by default. */
   readonly format?: RecordingFormat
+  /** Of participants who send sound alone; the server's setting by default. */
+  readonly audioFormat?: AudioFormat
   /** `source` by default: a preset (`low`, `medium`, `high`, `ultra`), `source*75%`, or a bitrate, `2500k`. */
   readonly quality?: string
   /** Only these; every participant by default, also those who come later. */

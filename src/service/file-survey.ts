@@ -7,7 +7,7 @@ import type { RecordingFile } from '../state/recording-object.ts'
 import type { Storage } from '../storage/ports.ts'
 
 /** Endings of files that recorders write. */
-const MEDIA_ENDINGS = new Set(['.mp4', '.webm', '.mkv', '.flv'])
+const MEDIA_ENDINGS = new Set(['.mp4', '.webm', '.weba', '.mkv', '.flv', '.ogg'])
 
 /** What one file on disk is. */
 export interface FileFacts {

@@ -32,7 +32,7 @@ export function requiredJobs(entry: CatalogueEntry, recordDir: string): Job[] {
       const output = below(recordDir, `${stem}_${quality.replaceAll(/\W+/g, '')}.${format}`)
       const aim = { ...quality_settings, source_percent: qualityAim(quality).source_percent }
       jobs.push({ ...base, kind: 'rendition', output, quality: aim })
-    } else if (format !== file.format) {
+    } else if (format !== file.format && !staysAsItIs(entry, file)) {
       const output = below(recordDir, `${stem}.${format}`)
       jobs.push({ ...base, ...identity(entry, 'remux', file), kind: 'remux', output })
     }
@@ -61,11 +61,18 @@ function hasPicture({ kind, tracks }: RecordingFile): boolean {
   )
 }
 
-/** The container of the result. What is recorded because everything is stays in the container that holds it. */
+/** The container of the result: the file's own where that stays as it is. No job writes Ogg: WebM holds the same. */
 function targetOf(entry: CatalogueEntry, file: RecordingFile): Container | undefined {
-  const own = CONTAINERS.find((format) => format === file.format)
+  const own = file.format === 'ogg' ? 'webm' : CONTAINERS.find((format) => format === file.format)
   const asked = entry.options?.format ?? 'auto'
-  return entry.automatic || asked === 'auto' ? own : asked
+  return staysAsItIs(entry, file) || asked === 'auto' ? own : asked
+}
+
+/** What is recorded because everything is stays in the container that holds it, and so does sound that has a format of its own. */
+function staysAsItIs(entry: CatalogueEntry, file: RecordingFile): boolean {
+  const { format = 'auto', audio_format = 'auto' } = entry.options ?? {}
+  if (entry.automatic || format === 'auto') return true
+  return audio_format !== 'auto' && file.tracks.every(({ kind }) => kind === 'audio')
 }
 
 function identity(entry: CatalogueEntry, kind: Job['kind'], file: RecordingFile) {

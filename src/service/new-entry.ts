@@ -1,5 +1,5 @@
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
-import type { RecordingFormat } from '../state/recording-object.ts'
+import type { AudioFormat, RecordingFormat } from '../state/recording-object.ts'
 import { qualityAim } from './quality.ts'
 
 /** What a new recording is made of. */
@@ -8,6 +8,7 @@ export interface NewRecording {
   readonly roomId: string
   readonly userId: string | null
   readonly format: RecordingFormat
+  readonly audioFormat: AudioFormat
   readonly quality: string
   readonly metadata: Readonly<Record<string, unknown>>
   readonly node: string
@@ -56,7 +57,12 @@ export function newEntry(of: NewRecording): CatalogueEntry {
     automatic: of.automatic,
     hold: false,
     created_at: createdAt,
-    options: { format: of.format, keep_source: of.keepSource, thumbnails: of.thumbnails },
+    options: {
+      format: of.format,
+      ...(of.audioFormat === 'auto' ? {} : { audio_format: of.audioFormat }),
+      keep_source: of.keepSource,
+      thumbnails: of.thumbnails,
+    },
     markers: [],
     jobs: [],
   }

@@ -1,5 +1,5 @@
 import { streamAddress } from '../live/address.ts'
-import { RECORDING_FORMATS, type RecordingFormat } from '../state/recording-object.ts'
+import { AUDIO_FORMATS, type AudioFormat, RECORDING_FORMATS, type RecordingFormat } from '../state/recording-object.ts'
 import type { StartRequest } from './control.ts'
 import { RequestError } from './errors.ts'
 import { type QualityAim, qualityAim } from './quality.ts'
@@ -22,6 +22,7 @@ export interface RequestDefaults {
   readonly reconnectWindowMs: number
   readonly keepSource: boolean
   readonly thumbnails: boolean
+  readonly audioFormat: AudioFormat
 }
 
 /** A request that was checked and completed. */
@@ -29,6 +30,7 @@ export interface RecordingPlan {
   readonly roomId: string
   readonly userId: string | null
   readonly format: RecordingFormat
+  readonly audioFormat: AudioFormat
   readonly quality: string
   readonly aim: QualityAim
   /** Undefined for everybody. */
@@ -53,12 +55,16 @@ export function planOf(request: StartRequest, defaults: RequestDefaults): Record
   if (userId !== null && (userId === '' || userId.length > 255))
     throw new RequestError('user', 'has 1 to 255 characters')
   if (!RECORDING_FORMATS.includes(format)) throw new RequestError('format', `is one of ${RECORDING_FORMATS.join(', ')}`)
+  const { audioFormat = defaults.audioFormat } = request
+  if (!AUDIO_FORMATS.includes(audioFormat))
+    throw new RequestError('audioFormat', `is one of ${AUDIO_FORMATS.join(', ')}`)
   checkParticipants(roomId, participants)
   const size = bounded('maxSizeBytes', request.maxSizeBytes, 1)
   return {
     roomId,
     userId,
     format,
+    audioFormat,
     quality,
     aim: qualityAim(quality),
     participants: participants === undefined || participants.length === 0 ? undefined : [...new Set(participants)],

@@ -11,6 +11,8 @@ import { deletionMarker, locateFile } from './manifest-place.ts'
 const OWN_ENDINGS = new Set([
   '.mp4',
   '.webm',
+  '.weba',
+  '.ogg',
   '.mkv',
   '.flv',
   '.json',

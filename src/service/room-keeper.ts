@@ -195,6 +195,7 @@ export class RoomKeeper {
       recordOptions: {
         directory: dirname(record.entry.manifest_path ?? manifests.recordDir),
         format: plan.format,
+        audioFormat: plan.audioFormat,
         reconnectWindowMs: plan.reconnectWindowMs,
         marks: () => record.entry.markers.map(({ at_ms, label }) => ({ atMs: at_ms, title: label })),
         ...(partDurationMs === undefined ? {} : { partDurationMs }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { RECORDING_FORMATS, recordingObjectSchema } from './recording-object.ts'
+import { AUDIO_FORMATS, RECORDING_FORMATS, recordingObjectSchema } from './recording-object.ts'
 
 /** A moment that somebody marked; becomes a chapter of the finished files. */
 export const markerSchema = z.object({
@@ -51,6 +51,7 @@ export const catalogueEntrySchema = z.object({
     .object({
       /** The container, before `auto` became the one that was chosen. */
       format: z.enum(RECORDING_FORMATS),
+      audio_format: z.enum(AUDIO_FORMATS).optional(),
       keep_source: z.boolean(),
       thumbnails: z.boolean(),
     })

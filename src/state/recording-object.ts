@@ -5,6 +5,13 @@ import { CHECKLIST } from '../media/source-report.ts'
 export const RECORDING_FORMATS = ['auto', 'mp4', 'webm', 'mkv', 'flv'] as const
 /** One of `RECORDING_FORMATS`. */
 export type RecordingFormat = (typeof RECORDING_FORMATS)[number]
+/**
+ * What a participant who sends sound alone may be asked to be kept in, instead of the recording's format. `auto`: in that.
+ * `weba` is WebM of sound alone, `ogg` is Opus in Ogg.
+ */
+export const AUDIO_FORMATS = ['auto', 'weba', 'ogg', 'mkv', 'mp4'] as const
+/** One of `AUDIO_FORMATS`. */
+export type AudioFormat = (typeof AUDIO_FORMATS)[number]
 
 /** The life of a recording, as its users see it. */
 export const RECORDING_STATUSES = [
@@ -72,7 +79,7 @@ export const recordingFileSchema = z.object({
   /** Below the directory that the manifest lies in, `/`-separated. */
   path: text,
   file_name: text,
-  /** Container or picture format: mp4, webm, mkv, flv, jpeg, vtt. */
+  /** Container or picture format: mp4, webm, mkv, flv, ogg, jpeg, vtt. */
   format: z.string().max(20),
   /** From 1 per participant; grows with each rotation. */
   part: count,
@@ -118,7 +125,7 @@ export const recordingObjectSchema = z.object({
   room_id: z.string().min(1).max(255),
   /** Who asked for it; null for automatic recordings and where nobody has to say who they are. */
   user_id: z.string().max(255).nullable(),
-  /** As asked; `auto` becomes the container that was chosen once that is known. */
+  /** As asked; `auto` becomes the container that was chosen once that is known, unless that is Ogg. */
   format: z.enum(RECORDING_FORMATS),
   /** `source`, a preset (`low`, `medium`, `high`, `ultra`), or relative to the source: `source*75%`, or `2500k`. */
   quality: z.string().max(64),

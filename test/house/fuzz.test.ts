@@ -17,7 +17,7 @@ describe('fuzzing', () => {
       expect(names).toContain(`codec-${codec}`)
     }
     for (const part of ['handshake', 'chunks', 'session', 'client', 'media']) expect(names).toContain(`rtmp-${part}`)
-    for (const format of ['flv', 'mp4', 'matroska']) expect(names).toContain(`${format}-reader`)
+    for (const format of ['flv', 'mp4', 'matroska', 'ogg']) expect(names).toContain(`${format}-reader`)
     expect(names).toEqual(expect.arrayContaining(['amf0', 'flv-tags', 'names', 'token']))
   })
 

@@ -19,7 +19,7 @@ import { DiskStorage } from '../../src/storage/disk.ts'
 import { Disk, describeOnDisks } from '../peers/disks.ts'
 
 const run = promisify(execFile)
-const FORMATS: readonly Format[] = ['mp4', 'flv', 'mkv']
+const FORMATS: readonly Exclude<Format, 'ogg'>[] = ['mp4', 'flv', 'mkv']
 /** Length of the clip that is played over and over, ms. */
 const CLIP_MS = 2000
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AudioCodec, Track, VideoCodec } from '../../src/media/track.ts'
-import { formatFor } from '../../src/recorder/format-choice.ts'
+import { chooseFormat, formatFor } from '../../src/recorder/format-choice.ts'
 import { aac, h264 } from './rig.ts'
 
 const video = (codec: VideoCodec): Track => ({ ...h264, codec })
@@ -18,7 +18,7 @@ describe('the container that is chosen by itself', () => {
     ['webm', [video('av1'), audio('opus')]],
     ['webm', [audio('opus')]],
     ['mkv', [video('vp8'), audio('aac')]],
-    ['mp4', [video('vp8'), audio('pcm-alaw')]],
+    ['mkv', [video('vp8'), audio('pcm-alaw')]],
   ] as const)('is %s for %j', (format, tracks) => {
     expect(formatFor('auto', tracks)).toBe(format)
   })
@@ -33,5 +33,33 @@ it('an asked container gives way to one that holds everything', () => {
   expect(formatFor('webm', [video('vp9'), audio('opus')])).toBe('webm')
   expect(formatFor('webm', [video('h264'), audio('opus')])).toBe('mkv')
   expect(formatFor('flv', [audio('pcm-s16le')])).toBe('mkv')
-  expect(formatFor('mkv', [audio('pcm-mulaw')])).toBe('mp4')
+  expect(formatFor('webm', [audio('pcm-mulaw')])).toBe('mkv')
+})
+
+describe('sound alone', () => {
+  const none = { asked: 'mkv', askedAudio: 'auto', tracks: [audio('opus')], video: 'none' } as const
+
+  it('goes into the format asked for it, unless that cannot hold it or pictures are on their way', () => {
+    expect(chooseFormat({ ...none, askedAudio: 'ogg' })).toEqual({ format: 'ogg', isSoundAlone: true })
+    expect(chooseFormat({ ...none, askedAudio: 'weba' })).toEqual({ format: 'webm', isSoundAlone: true })
+    expect(chooseFormat({ ...none, askedAudio: 'mp4' })).toEqual({ format: 'mp4', isSoundAlone: true })
+    expect(chooseFormat({ ...none, askedAudio: 'ogg', video: 'possible' }).format).toBe('ogg')
+    expect(chooseFormat({ ...none, askedAudio: 'ogg', video: 'flowing' })).toEqual({
+      format: 'mkv',
+      isSoundAlone: false,
+    })
+    expect(chooseFormat({ ...none, askedAudio: 'ogg', tracks: [audio('opus'), audio('opus')] }).format).toBe('mkv')
+    expect(chooseFormat({ ...none, askedAudio: 'weba', tracks: [audio('aac')] }).format).toBe('mkv')
+    expect(chooseFormat({ ...none, askedAudio: 'ogg', tracks: [video('vp8'), audio('opus')] }).format).toBe('mkv')
+  })
+
+  it('is taken for sound alone only where no pictures can come', () => {
+    expect(chooseFormat({ ...none, asked: 'auto' })).toEqual({ format: 'webm', isSoundAlone: true })
+    expect(chooseFormat({ ...none, asked: 'auto', video: 'possible' })).toEqual({ format: 'webm', isSoundAlone: false })
+  })
+
+  it('in Ogg does not bind what comes after it', () => {
+    const next = { ...none, asked: 'auto', tracks: [video('h264'), audio('opus')], last: 'ogg' } as const
+    expect(chooseFormat(next)).toEqual({ format: 'mp4', isSoundAlone: false })
+  })
 })

@@ -137,6 +137,7 @@ const defaultSettings: ServiceSettings = {
     reconnectWindowMs: 0,
     keepSource: true,
     thumbnails: false,
+    audioFormat: 'auto',
   },
   limits: { total: 10, perUser: undefined },
   retention: { forMs: undefined, totalBytes: undefined, freeBytes: undefined },

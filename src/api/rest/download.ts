@@ -32,6 +32,7 @@ const TYPES: Readonly<Record<string, string>> = {
   webm: 'video/webm',
   mkv: 'video/matroska', // RFC 9559 §7
   flv: 'video/x-flv',
+  ogg: 'audio/ogg; codecs=opus', // RFC 7845 §9
   jpeg: 'image/jpeg',
   vtt: 'text/vtt; charset=utf-8',
 }

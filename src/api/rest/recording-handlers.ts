@@ -35,6 +35,7 @@ function startRequest({ caller, params, query, body = {} }: Call<'startRecording
     roomId: params.room_id,
     userId: ownerOf(caller, body.user_id),
     ...(format === undefined ? {} : { format }),
+    ...(body.audio_format === undefined ? {} : { audioFormat: body.audio_format }),
     ...(quality === undefined ? {} : { quality }),
     ...(body.participants === undefined ? {} : { participants: body.participants }),
     ...(body.metadata === undefined ? {} : { metadata: body.metadata }),

@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import { DELIVERY_STATES } from '../../events/delivery-log.ts'
-import { RECORDING_FORMATS, RECORDING_STATUSES, type RecordingStatus } from '../../state/recording-object.ts'
+import {
+  AUDIO_FORMATS,
+  RECORDING_FORMATS,
+  RECORDING_STATUSES,
+  type RecordingStatus,
+} from '../../state/recording-object.ts'
 import { isShallow } from './json-depth.ts'
 
 /** Entries on a page, unless asked otherwise. */
@@ -58,6 +63,10 @@ export const startQuery = z.strictObject({ recording_format: format, quality })
 export const startBody = z
   .strictObject({
     recording_format: format,
+    audio_format: z
+      .enum(AUDIO_FORMATS)
+      .optional()
+      .describe('Of participants who send sound alone; auto: recording_format'),
     quality,
     participants: z.array(participantId).min(1).max(MAX_PARTICIPANTS).optional().describe('Only these; all by default'),
     metadata: z

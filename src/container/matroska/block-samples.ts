@@ -2,11 +2,11 @@ import { frameDurationTicks } from '../../codec/samples.ts'
 import { rescale } from '../../media/clock.ts'
 import { MalformedError } from '../../media/errors.ts'
 import type { Track } from '../../media/track.ts'
+import type { FaultList } from '../fault-list.ts'
 import type { Sample } from '../reader.ts'
+import type { SourceWindow } from '../source-window.ts'
 import { MAX_LACE_HEADER_BYTES, type MatroskaBlock, NO_LACING, readLace } from './block.ts'
-import type { FaultList } from './fault-list.ts'
 import { timescaleOf } from './header.ts'
-import type { SourceWindow } from './source-window.ts'
 import type { FileTrack } from './track-reader.ts'
 
 const NS_PER_SECOND = 1_000_000_000

@@ -1,8 +1,8 @@
+import type { FaultList } from '../fault-list.ts'
+import type { SourceWindow } from '../source-window.ts'
 import { MAX_BLOCK_HEADER_BYTES, MatroskaBlock } from './block.ts'
 import { ElementHeader, MAX_HEADER_BYTES, UNKNOWN_SIZE } from './ebml.ts'
 import * as E from './elements.ts'
-import type { FaultList } from './fault-list.ts'
-import type { SourceWindow } from './source-window.ts'
 
 /** Children of one BlockGroup that are looked at. */
 const MAX_GROUP_CHILDREN = 64

@@ -1,4 +1,6 @@
 import { LimitError, MalformedError, UnsupportedError } from '../../media/errors.ts'
+import type { FaultList } from '../fault-list.ts'
+import type { SourceWindow } from '../source-window.ts'
 import type { DocType } from './codec-mapping.ts'
 import {
   childrenOf,
@@ -12,9 +14,7 @@ import {
   UNKNOWN_SIZE,
 } from './ebml.ts'
 import * as E from './elements.ts'
-import type { FaultList } from './fault-list.ts'
 import { DURATION_BYTES, MUXING_APP, SEEK_BYTES, type Slots, TIMESTAMP_SCALE_NS } from './layout.ts'
-import type { SourceWindow } from './source-window.ts'
 import { type FileTrack, readTrackEntry } from './track-reader.ts'
 
 const WHERE = 'Matroska'

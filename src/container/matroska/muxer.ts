@@ -20,6 +20,8 @@ export interface MatroskaMuxerOptions {
   readonly creationTimeMs?: number
   /** `webm` holds VP8, VP9, AV1 and Opus alone. `matroska` by default. */
   readonly docType?: DocType
+  /** Pictures that come late are not accepted: the name of the file says that there are none. */
+  readonly isSoundAlone?: boolean
 }
 
 /** What is kept of one track while it is written. */
@@ -85,6 +87,7 @@ export class MatroskaMuxer implements Muxer {
    * keyframes then carry what CodecPrivate does not say; of sound only where nothing changes.
    */
   accepts(track: Track): boolean {
+    if (this.#options.isSoundAlone === true && track.kind === 'video') return false
     return this.#slots !== undefined && !this.#finished && this.#table.accepts(track)
   }
 

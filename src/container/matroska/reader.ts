@@ -1,13 +1,13 @@
 import type { ByteSource } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
+import { FaultList } from '../fault-list.ts'
 import type { ContainerReader, Fault, Sample } from '../reader.ts'
+import { SourceWindow } from '../source-window.ts'
 import { NO_LACING } from './block.ts'
 import { SampleMaker } from './block-samples.ts'
 import { ClusterScanner } from './cluster-scanner.ts'
 import { UNKNOWN_SIZE } from './ebml.ts'
-import { FaultList } from './fault-list.ts'
 import { type Header, readHeader } from './header.ts'
-import { SourceWindow } from './source-window.ts'
 
 /**
  * Opens a Matroska or WebM file, also one that grows or is torn. A file that ends within its header opens without tracks.

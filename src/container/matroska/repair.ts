@@ -1,13 +1,13 @@
 import type { EditableFile } from '../../media/ports.ts'
+import { FaultList } from '../fault-list.ts'
 import type { Progress, RepairReport } from '../reader.ts'
+import { SourceWindow } from '../source-window.ts'
 import { ClusterScanner, type MisstatedCluster } from './cluster-scanner.ts'
 import { CueIndex } from './cue-index.ts'
 import { longSize } from './ebml.ts'
-import { FaultList } from './fault-list.ts'
 import { type Header, readHeader } from './header.ts'
 import { completingPatches, type Patch, type Slots } from './layout.ts'
 import { sampleMakers, segmentEnd } from './reader.ts'
-import { SourceWindow } from './source-window.ts'
 import { TrackExtent } from './track-extent.ts'
 
 /** Clusters without a size, or with a wrong one, that are mended; a file of ours has one at most. */
