@@ -15,8 +15,8 @@ export interface IncomingLineContext extends IncomingContext {
   readonly layers: LayerChoice
   readonly sink: Pick<PublishSink, 'track' | 'frame' | 'loss'>
   readonly arena: Arena
-  /** The id of a track beyond the first of its m-line. */
-  nextTrackId(): number
+  /** The id of a track beyond the first of its m-line; undefined when there are as many as may be. */
+  nextTrackId(): number | undefined
 }
 
 /** One m-line: its layers, and the tracks that come of them. */
@@ -63,7 +63,7 @@ export class IncomingLine implements IncomingEncodingSink {
   unit(encoding: IncomingEncoding, format: ChosenFormat, unit: AccessUnit, pts: number): void {
     const known = this.#outletOf[encoding.index]
     if (known !== undefined && known.track.format.codec === format.codec) known.take(encoding, unit, pts)
-    else this.#outlet(encoding, format).take(encoding, unit, pts)
+    else this.#outlet(encoding, format)?.take(encoding, unit, pts)
   }
 
   /** Of a layer that is not taken nothing is lost. */
@@ -97,22 +97,24 @@ export class IncomingLine implements IncomingEncodingSink {
     for (const outlet of this.#outlets) outlet.finish()
   }
 
-  #outlet(encoding: IncomingEncoding, format: ChosenFormat): TrackOutlet {
+  #outlet(encoding: IncomingEncoding, format: ChosenFormat): TrackOutlet | undefined {
     const isLayerOfItsOwn = this.#context.layers === 'all' && encoding.rid !== undefined
     const found = this.#outlets.find(
       ({ track, encodings }) => track.format.codec === format.codec && encodings.includes(encoding),
     )
     const outlet = found ?? this.#open(format, isLayerOfItsOwn ? [encoding] : this.encodings, isLayerOfItsOwn)
-    this.#outletOf[encoding.index] = outlet
+    if (outlet !== undefined) this.#outletOf[encoding.index] = outlet
     return outlet
   }
 
-  #open(format: ChosenFormat, encodings: readonly IncomingEncoding[], isLayer: boolean): TrackOutlet {
+  #open(format: ChosenFormat, encodings: readonly IncomingEncoding[], isLayer: boolean): TrackOutlet | undefined {
     const { sink, arena } = this.#context
     const { kind, label } = this.media
     const isFirst = encodings[0].index === 0 && this.#outlets.every(({ track }) => track.id !== this.#firstTrackId)
+    const id = isFirst ? this.#firstTrackId : this.#context.nextTrackId()
+    if (id === undefined) return undefined
     const track = new IncomingTrack({
-      id: isFirst ? this.#firstTrackId : this.#context.nextTrackId(),
+      id,
       label: isLayer ? `${label} (${encodings[0].rid ?? ''})` : label,
       ...{ kind, format, sink, arena },
     })

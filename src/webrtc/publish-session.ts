@@ -30,6 +30,8 @@ const AUDIO_BITRATE_BPS = 510_000
 const MIN_PACKET_BYTES = 8
 /** Of a round trip that is believed. */
 const MAX_RTT_MS = 10_000
+/** Of a session: m-lines, their layers where all are kept, codecs that they change to. */
+const MAX_TRACKS = 48
 /** In one session. */
 const MAX_MALFORMED = 10_000
 
@@ -276,7 +278,7 @@ export class PublishSession implements EngineSession, TransportHandler {
       arena: this.#arena,
       jitterBudgetMs: this.#request.jitterBudgetMs,
       layers: this.#request.layers,
-      nextTrackId: () => this.#nextTrackId++,
+      nextTrackId: () => (this.#nextTrackId > MAX_TRACKS ? undefined : this.#nextTrackId++),
       sink: {
         track: (track: Track) => this.#sink.track(track),
         frame: (frame: Frame) => this.#frame(frame),

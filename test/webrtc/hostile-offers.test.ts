@@ -21,7 +21,7 @@ describe('an offer that cannot be read', () => {
     ['lines without end', `v=0${'\na=x'.repeat(7000)}`, /too many lines/],
     ['m-lines without end', `v=0${'\nm=video 9 UDP/TLS/RTP/SAVPF 96'.repeat(70)}`, /line 66: more than 64 m-lines/],
     ['formats without end', `v=0\nm=video 9 UDP/TLS/RTP/SAVPF${' 96'.repeat(200)}`, /more than 128 formats/],
-    ['text without end', `v=0\n${'x'.repeat(300_000)}`, /longer than 262144/],
+    ['text without end', `v=0\n${'x'.repeat(300_000)}`, /longer than 131072/],
   ])('%s: says what and where', (_name, text, message) => {
     expect(() => parseSessionDescription(text)).toThrow(MalformedError)
     expect(() => parseSessionDescription(text)).toThrow(message)
@@ -35,6 +35,7 @@ describe('an offer that cannot be read', () => {
     ['a mid twice', (text: string) => text.replace('a=mid:1', 'a=mid:0')],
     ['a payload type that is none', (text: string) => text.replace('SAVPF 111', 'SAVPF 1111')],
     ['a clock rate that is none', (text: string) => text.replace('opus/48000/2', 'opus/0')],
+    ['a mid without end', (text: string) => text.replace('a=mid:1', `a=mid:${'1'.repeat(65)}`)],
     ['an rtpmap of nothing', (text: string) => text.replace('a=rtpmap:111', 'a=rtpmap:x')],
     ['a layer without a name', (text: string) => `${text}a=rid:# send\r\n`],
   ])('%s is malformed', (_name, spoil) => {

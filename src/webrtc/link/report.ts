@@ -87,6 +87,7 @@ const report = z.discriminatedUnion('op', [
       avOffsetMs: z.number().exactOptional(),
       lastRtpAtMs: z.number().exactOptional(),
       remote: text.exactOptional(),
+      strays: z.object({ unknownSsrc: count, notNegotiated: count, malformed: count }).exactOptional(),
     }),
   }),
   z.object({

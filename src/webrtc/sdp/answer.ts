@@ -1,9 +1,13 @@
 import { randomInt } from 'node:crypto'
+import { LimitError } from '../../media/errors.ts'
 import type { LocalTransport } from '../transport.ts'
 import { formatParameters } from './answered-format.ts'
 import type { AnswerSection } from './negotiation.ts'
 import { attributeOf } from './session-description.ts'
 import { transportLines } from './transport-lines.ts'
+
+/** Ten times what browsers are answered. */
+const MAX_CHARS = 131_072
 
 /** What an answer says beside what was negotiated. */
 export interface AnswerOptions {
@@ -11,7 +15,7 @@ export interface AnswerOptions {
   readonly maxBitrateBps?: number
 }
 
-/** The answer to an offer (RFC 8829 §5.3), with CRLF. */
+/** The answer to an offer (RFC 8829 §5.3), with CRLF. @throws LimitError for one out of all proportion */
 export function writeAnswer(
   sections: readonly AnswerSection[],
   local: LocalTransport,
@@ -28,7 +32,10 @@ export function writeAnswer(
     'a=msid-semantic:WMS *',
   ]
   for (const section of sections) lines.push(...mediaLines(section, local, section === accepted[0], options))
-  return `${lines.join('\r\n')}\r\n`
+  const answer = `${lines.join('\r\n')}\r\n`
+  if (answer.length > MAX_CHARS)
+    throw new LimitError('characters of an answer', { limit: MAX_CHARS, asked: answer.length })
+  return answer
 }
 
 function mediaLines(

@@ -7,6 +7,9 @@ import {
   type SessionDescription,
 } from './session-description.ts'
 
+/** Two bytes of header extension hold 255, and browsers take 16. */
+const MAX_MID_CHARS = 64
+
 /** The m-lines that share one transport, and the one that says how it is reached. */
 export interface Bundle {
   readonly members: ReadonlySet<MediaDescription>
@@ -22,6 +25,7 @@ export function bundleOf(description: SessionDescription): Bundle {
   for (const media of description.media) {
     const mid = midOf(media)
     if (mid === '') continue
+    if (mid.length > MAX_MID_CHARS) throw malformedLine(media.line, `a=mid of more than ${MAX_MID_CHARS} characters`)
     if (mids.has(mid)) throw malformedLine(media.line, `a=mid:${mid} for the second time`)
     mids.add(mid)
   }

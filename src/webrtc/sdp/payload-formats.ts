@@ -38,7 +38,7 @@ export function payloadFormats(media: MediaDescription): PayloadFormat[] {
   const found: PayloadFormat[] = []
   for (const format of media.formats) {
     const payloadType = payloadTypeOf(format)
-    if (payloadType === undefined) throw malformedLine(media.line, `no payload type: ${format}`)
+    if (payloadType === undefined) throw malformedLine(media.line, `no payload type: ${format.slice(0, 20)}`)
     if (payloadType >= RTCP_CLASH.first && payloadType <= RTCP_CLASH.last) continue
     if (found.some((other) => other.payloadType === payloadType)) continue
     const map = maps.get(payloadType)
@@ -47,7 +47,7 @@ export function payloadFormats(media: MediaDescription): PayloadFormat[] {
     const [name, rate, channels = '1'] = text.split('/')
     const clockRateHz = Number(rate)
     if (!(Number.isInteger(clockRateHz) && clockRateHz > 0 && clockRateHz <= 1_000_000))
-      throw malformedLine(map?.line ?? media.line, `no clock rate in ${text}`)
+      throw malformedLine(map?.line ?? media.line, `no clock rate in ${text.slice(0, 40)}`)
     const own = feedback.filter(({ value }) => value.startsWith('* ') || value.startsWith(`${format} `))
     found.push({
       payloadType,

@@ -1,7 +1,7 @@
 import { MalformedError } from '../../media/errors.ts'
 
 /** Browsers' offers of a dozen m-lines are some 40 KB. */
-const MAX_CHARS = 262_144
+const MAX_CHARS = 131_072
 const MAX_LINE_CHARS = 4096
 const MAX_LINES = 6000
 const MAX_MEDIA = 64

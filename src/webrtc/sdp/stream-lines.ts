@@ -19,7 +19,7 @@ export function offeredRids(media: MediaDescription): string[] {
   const rids: string[] = []
   for (const { value, line } of attributesOf(media, 'rid')) {
     const [rid, direction] = value.split(' ')
-    if (!/^[A-Za-z0-9_-]{1,255}$/.test(rid)) throw malformedLine(line, 'a=rid without an identifier') // RFC 8851 §10
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(rid)) throw malformedLine(line, 'a=rid without an identifier') // RFC 8851 §10
     if (direction === 'send' && !rids.includes(rid)) rids.push(rid)
   }
   const simulcast = / ?send (\S+)/.exec(` ${attributeOf(media, 'simulcast') ?? ''}`)?.[1]
