@@ -1,5 +1,5 @@
 const SERVER =
-  /^(?<scheme>stuns?|turns?):(?:(?<user>[^:@\s]+):(?<password>[^@\s]+)@)?(?<host>\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(?<port>\d{1,5}))?(?<query>\?transport=(?:udp|tcp))?$/
+  /^(?<scheme>stuns?|turns?):(?:(?<user>[!-9;-?A-~]+):(?<password>[!-?A-~]+)@)?(?<host>\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(?<port>\d{1,5}))?(?<query>\?transport=(?:udp|tcp))?$/
 
 /** Whether `text` is an ICE server as settings have it: `stun:host:port`, `turn:user:password@host:port?transport=udp`. */
 export function isIceServer(text: string): boolean {
