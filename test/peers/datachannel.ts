@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export type DataChannelLibrary = typeof import('node-datachannel')
+type DataChannelLibrary = typeof import('node-datachannel')
 
 /** The profiles that the library offers, best first, as they stand in its binary. */
 const ALL_PROFILES = 'SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80'
@@ -26,5 +26,7 @@ export function dataChannelLibrary(profile: 'any' | 'cm'): DataChannelLibrary {
   binary.write(ONLY_CM, at, 'latin1')
   const copy = join(tmpdir(), `datachannel-cm-${process.pid}.node`)
   writeFileSync(copy, binary)
-  return require(copy)
+  const library: DataChannelLibrary = require(copy)
+  rmSync(copy) // loaded, it needs no name
+  return library
 }

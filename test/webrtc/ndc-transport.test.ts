@@ -124,6 +124,18 @@ describe('transports by libdatachannel', () => {
     await transports.close()
   })
 
+  it('close when the peer is not who it said it was', async () => {
+    const transports = new NdcTransportFactory(OPTIONS)
+    const listener = new Listener()
+    const offer = await sender.offer('impostor', { codec: 'vp8', ssrcs: [7], bindAddress: '127.0.0.1' })
+    const fingerprint = { algorithm: 'sha-256', value: Array.from({ length: 32 }, () => 'AB').join(':') }
+    const local = await transports.accept({ ...transportOf(offer), fingerprint }, listener)
+    void sender.answer('impostor', answerTo(offer, local)).catch(() => {})
+    await until('the end', () => listener.states.includes('closed') || undefined)
+    expect(listener.states).toEqual(['closed'])
+    await transports.close()
+  })
+
   it('refuse what would end the process, and a port that is taken', async () => {
     const offer = transportOf(await sender.offer('hostile', { codec: 'vp8', ssrcs: [7], bindAddress: '127.0.0.1' }))
     const transports = new NdcTransportFactory(OPTIONS)
