@@ -23,7 +23,7 @@ import { type RoomLimits, RoomUpkeep, UPKEEP_EVERY_MS } from './room-upkeep.ts'
 import type { AutomaticSettings } from './service-options.ts'
 
 /** The forecast is looked at every two seconds. */
-const TICKS_PER_FORECAST = 4
+const TICKS_PER_FORECAST = 2
 
 /** What a keeper works with. */
 export interface RoomKeeperOptions {

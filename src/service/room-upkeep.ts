@@ -3,10 +3,10 @@ import type { RoomRecording } from './room-recording.ts'
 /** How often users are told how far a recording is, ms. */
 const PROGRESS_EVERY_MS = 5000
 /** How often the catalogue learns how far a recording is, ms. */
-const REFRESH_EVERY_MS = 10_000
+const REFRESH_EVERY_MS = 30_000
 const AUTOMATIC_REFRESH_EVERY_MS = 60_000
 /** How often upkeep looks, ms: what is due sooner has a timer of its own. */
-export const UPKEEP_EVERY_MS = 500
+export const UPKEEP_EVERY_MS = 1000
 
 /** When a recording stops by itself. */
 export interface RoomLimits {
