@@ -45,7 +45,8 @@ export class PacedPublisher {
   readonly #wire: RtmpWire
   readonly #tags: readonly FlvTag[]
   readonly #periodMs: number
-  readonly #startedAtMs = performance.now()
+  /** When its time 0 was, as `performance.now` has it. */
+  readonly startedAtMs = performance.now()
   #next = 0
   #timer: NodeJS.Timeout
   /** Of the last video message handed to the socket, ms of media from 0. */
@@ -86,7 +87,7 @@ export class PacedPublisher {
   }
 
   #pump(): void {
-    const nowMs = performance.now() - this.#startedAtMs
+    const nowMs = performance.now() - this.startedAtMs
     for (;;) {
       const offsetMs = Math.floor(this.#next / this.#tags.length) * this.#periodMs
       const tag = this.#tags[this.#next % this.#tags.length]

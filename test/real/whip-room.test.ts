@@ -1,0 +1,149 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as later } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ChromiumPeers, MARK_PERIOD_MS } from '../peers/chromium-publisher.ts'
+import { judged, MAX_OFFSET_MS } from '../peers/judged-file.ts'
+import { markedMedia } from '../peers/marked-media.ts'
+import { PacedPublisher } from '../peers/paced-publisher.ts'
+import { median, syncMarks, zeroOfPictures } from '../peers/sync-marks.ts'
+import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { until } from '../peers/until.ts'
+import { WhipServer } from '../peers/whip-rig.ts'
+
+const AWAY_MS = 10_000
+const PRESENT_MS = 8000
+
+const place = scratch('whip-room')
+let peers: ChromiumPeers
+beforeAll(async () => {
+  peers = await ChromiumPeers.launch()
+})
+afterAll(async () => {
+  await peers?.close()
+  await TapedeckProcess.endAll()
+  place.drop()
+})
+
+type File = {
+  readonly participant_id: string
+  readonly path: string
+  readonly file_id: string
+  readonly offset_ms: number
+  readonly anchors: unknown[]
+}
+type Recording = {
+  readonly recording_id: string
+  readonly status: string
+  readonly files: readonly File[]
+  readonly participants: readonly { readonly reconnects: number }[]
+}
+
+async function api(server: WhipServer, method: string, path: string, body?: object): Promise<Recording> {
+  const headers = { 'content-type': 'application/json' }
+  const request = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) }
+  const answer = await fetch(`${server.tapedeck.http}/api${path}`, request)
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+  return await answer.json()
+}
+
+describe.concurrent('a room', () => {
+  it('two browsers and one RTMP publisher: three files, and what was at one time is at one time', async () => {
+    const server = await WhipServer.start(join(place.path, 'room'), peers.origin, '--no-record-all')
+    const [one, two] = await Promise.all([
+      peers.page({ rateFps: 25 }),
+      peers.page({ rateFps: 30, width: 320, height: 180 }),
+    ])
+    const flv = await markedMedia('marked-room.flv', {
+      seconds: 60,
+      periodMs: MARK_PERIOD_MS,
+      soundLateMs: 0,
+      args: '-c:v libx264 -preset ultrafast -g 25 -c:a aac',
+    })
+    await later(3000)
+    await one.publish('one', { url: server.whip('one'), codec: 'VP8', maxBitratesBps: [500_000] })
+    const { recording_id: id } = await api(server, 'POST', '/rooms/live/recording/start', {})
+    const rtmp = await PacedPublisher.start(server.tapedeck.rtmpPort, 'live', 'three', flv)
+    // its pictures are made when they are sent; in the file they lie somewhat behind what they show
+    const rtmpZeroMs = performance.timeOrigin + rtmp.startedAtMs - zeroOfPictures(await syncMarks(flv, 0))
+    await later(1500)
+    await two.publish('two', { url: server.whip('two'), codec: 'H264', maxBitratesBps: [300_000] })
+    await later(PRESENT_MS * 1.5)
+    const recording = await stopped(server, id)
+    await rtmp.finish()
+    await Promise.all([one.close('one'), two.close('two')])
+    const sources = recording.files
+    expect(sources.map(({ participant_id }) => participant_id).sort()).toEqual(['one', 'three', 'two'])
+    const zeros = new Map<string, number>()
+    for (const { participant_id, path, offset_ms, anchors } of sources) {
+      expect(anchors).toHaveLength(1)
+      const isRtmp = participant_id === 'three'
+      const where = fileBelow(server, path)
+      const file = await judged(where, isRtmp ? 0 : Date.now())
+      expect(file.marks.complaints).toBe('')
+      expect(Math.abs(file.medianLateMs), participant_id).toBeLessThanOrEqual(MAX_OFFSET_MS)
+      const end = file.marks.pictures.at(-1)?.ptsMs ?? 0
+      const wallZeroMs = zeroOfPictures(file.marks, end - 5000) + (isRtmp ? rtmpZeroMs : 0)
+      zeros.set(participant_id, wallZeroMs - offset_ms)
+    }
+    const all = [...zeros.values()]
+    const said = [...zeros].map(([name, zero]) => `${name} ${(zero - median(all)).toFixed(1)}`).join(', ')
+    console.log(`zero of the recording by what each shows, ms apart: ${said}`)
+    expect(Math.max(...all) - Math.min(...all), said).toBeLessThanOrEqual(MAX_OFFSET_MS)
+  })
+
+  it('who comes back after 10 s goes on in the same file, with a hole, in sync', async () => {
+    const server = await WhipServer.start(join(place.path, 'back'), peers.origin, '--no-record-all')
+    const page = await peers.page({ width: 320, height: 180, rateFps: 25 })
+    await later(3000)
+    const options = { codec: 'VP8', maxBitratesBps: [300_000] } as const
+    const { recording_id: id } = await api(server, 'POST', '/rooms/live/recording/start', {
+      participants: ['polite', 'sudden'],
+    })
+    for (const who of ['polite', 'sudden']) await page.publish(who, { ...options, url: server.whip(who) })
+    await later(PRESENT_MS)
+    await Promise.all([page.close('polite'), page.drop('sudden')])
+    await later(AWAY_MS)
+    for (const who of ['polite', 'sudden']) await page.publish(who, { ...options, url: server.whip(who) })
+    await later(PRESENT_MS)
+    for (const who of ['polite', 'sudden']) await page.close(who)
+    const { files, participants } = await stopped(server, id)
+    expect(participants.map(({ reconnects }) => reconnects)).toEqual([1, 1])
+    expect(files.map(({ participant_id }) => participant_id).sort()).toEqual(['polite', 'sudden'])
+    for (const { participant_id: who, path } of files) {
+      const file = await judged(fileBelow(server, path))
+      expect(file.marks.complaints).toBe('')
+      expect([file.tornPictures, file.misplacedPictures]).toEqual([0, 0])
+      expect(file.holesMs, who).toHaveLength(1)
+      expect(Math.abs(file.holesMs[0] - AWAY_MS)).toBeLessThan(3000)
+      const { pictures } = file.marks
+      const gapAt = pictures.findIndex(({ ptsMs }, i) => i > 0 && ptsMs - pictures[i - 1].ptsMs > AWAY_MS / 2)
+      const holeMs = pictures[gapAt].ptsMs - pictures[gapAt - 1].ptsMs
+      console.log(
+        `${who}: a hole of ${file.holesMs[0]} ms, in the file ${holeMs}; sound ${file.medianLateMs.toFixed(1)} ms late`,
+      )
+      expect(Math.abs(holeMs - file.holesMs[0]), who).toBeLessThan(300)
+      const half = Math.floor(file.soundLateMs.length / 2)
+      for (const late of [file.soundLateMs.slice(0, half), file.soundLateMs.slice(half)]) {
+        expect(Math.abs(median(late)), `${who}: ${file.soundLateMs}`).toBeLessThanOrEqual(MAX_OFFSET_MS)
+      }
+    }
+  })
+})
+
+/** Stops a recording; what it is when it is complete. */
+async function stopped(server: WhipServer, id: string): Promise<Recording> {
+  await api(server, 'POST', `/rooms/live/recording/${id}/stop`)
+  return until('the recording to be complete', async () => {
+    const now = await api(server, 'GET', `/rooms/live/recording/${id}/status`)
+    return now.status === 'completed' ? now : undefined
+  })
+}
+
+/** Files of a recording lie below its manifest. */
+function fileBelow(server: WhipServer, path: string): string {
+  const found = readdirSync(server.tapedeck.recordings, { recursive: true, encoding: 'utf8' })
+  const mine = found.find((each) => each.endsWith(path))
+  if (mine === undefined) throw new Error(`there is no ${path}`)
+  return join(server.tapedeck.recordings, mine)
+}
