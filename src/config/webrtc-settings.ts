@@ -117,3 +117,6 @@ export const webrtcSettings = {
     description: 'Of simulcast: the best layer there is at each moment, or each as a track of its own',
   }),
 } as const
+
+/** The name of a setting of WebRTC. */
+export type WebrtcSettingName = keyof typeof webrtcSettings

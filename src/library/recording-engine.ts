@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { type ServerOptions, type Settings, settingsSchema } from '../config/settings-schema.ts'
+import type { WebrtcSettingName } from '../config/webrtc-settings.ts'
 import { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import { TapedeckServer } from '../server.ts'
@@ -18,7 +19,10 @@ export type StartRecordingOptions = Partial<Omit<StartRequest, 'roomId'>>
  * Every setting of `tapedeck serve` that is not about its doors: `recordDir`, `dataDir`, `redis`, `maxRecordings`, `ffmpeg`…
  * Nothing is recorded by itself, and nothing listens.
  */
-export type RecordingEngineOptions = Omit<ServerOptions, 'rtmp' | 'rtmps' | 'http' | 'recordAll' | 'tlsCert' | 'tlsKey'>
+export type RecordingEngineOptions = Omit<
+  ServerOptions,
+  'rtmp' | 'rtmps' | 'http' | 'recordAll' | 'tlsCert' | 'tlsKey' | WebrtcSettingName
+>
 
 /** What a `RecordingEngine` tells. Each carries the recording as it stands when the listener is called. */
 export interface RecordingEngineEvents {
