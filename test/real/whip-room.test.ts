@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as later } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,7 +7,6 @@ import { markedMedia } from '../peers/marked-media.ts'
 import { PacedPublisher } from '../peers/paced-publisher.ts'
 import { median, syncMarks, zeroOfPictures } from '../peers/sync-marks.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
-import { until } from '../peers/until.ts'
 import { WhipServer } from '../peers/whip-rig.ts'
 
 const AWAY_MS = 10_000
@@ -25,28 +23,6 @@ afterAll(async () => {
   place.drop()
 })
 
-type File = {
-  readonly participant_id: string
-  readonly path: string
-  readonly file_id: string
-  readonly offset_ms: number
-  readonly anchors: unknown[]
-}
-type Recording = {
-  readonly recording_id: string
-  readonly status: string
-  readonly files: readonly File[]
-  readonly participants: readonly { readonly reconnects: number }[]
-}
-
-async function api(server: WhipServer, method: string, path: string, body?: object): Promise<Recording> {
-  const headers = { 'content-type': 'application/json' }
-  const request = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) }
-  const answer = await fetch(`${server.tapedeck.http}/api${path}`, request)
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-  return await answer.json()
-}
-
 describe.concurrent('a room', () => {
   it('two browsers and one RTMP publisher: three files, and what was at one time is at one time', async () => {
     const server = await WhipServer.start(join(place.path, 'room'), peers.origin, '--no-record-all')
@@ -62,29 +38,29 @@ describe.concurrent('a room', () => {
     })
     await later(3000)
     await one.publish('one', { url: server.whip('one'), codec: 'VP8', maxBitratesBps: [500_000] })
-    const { recording_id: id } = await api(server, 'POST', '/rooms/live/recording/start', {})
+    const id = await server.record()
     const rtmp = await PacedPublisher.start(server.tapedeck.rtmpPort, 'live', 'three', flv)
     // its pictures are made when they are sent; in the file they lie somewhat behind what they show
     const rtmpZeroMs = performance.timeOrigin + rtmp.startedAtMs - zeroOfPictures(await syncMarks(flv, 0))
     await later(1500)
     await two.publish('two', { url: server.whip('two'), codec: 'H264', maxBitratesBps: [300_000] })
     await later(PRESENT_MS * 1.5)
-    const recording = await stopped(server, id)
+    const recording = await server.stopped(id)
     await rtmp.finish()
     await Promise.all([one.close('one'), two.close('two')])
-    const sources = recording.files
-    expect(sources.map(({ participant_id }) => participant_id).sort()).toEqual(['one', 'three', 'two'])
+    expect(recording.files.map(({ participant_id }) => participant_id).sort()).toEqual(['one', 'three', 'two'])
     const zeros = new Map<string, number>()
-    for (const { participant_id, path, offset_ms, anchors } of sources) {
+    for (const { participant_id, path, offset_ms, anchors } of recording.files) {
+      const who = participant_id ?? ''
       expect(anchors).toHaveLength(1)
-      const isRtmp = participant_id === 'three'
-      const where = fileBelow(server, path)
+      const isRtmp = who === 'three'
+      const where = server.pathOf(path)
       const file = await judged(where, isRtmp ? 0 : Date.now())
       expect(file.marks.complaints).toBe('')
-      expect(Math.abs(file.medianLateMs), participant_id).toBeLessThanOrEqual(MAX_OFFSET_MS)
+      expect(Math.abs(file.medianLateMs), who).toBeLessThanOrEqual(MAX_OFFSET_MS)
       const end = file.marks.pictures.at(-1)?.ptsMs ?? 0
       const wallZeroMs = zeroOfPictures(file.marks, end - 5000) + (isRtmp ? rtmpZeroMs : 0)
-      zeros.set(participant_id, wallZeroMs - offset_ms)
+      zeros.set(who, wallZeroMs - offset_ms)
     }
     const all = [...zeros.values()]
     const said = [...zeros].map(([name, zero]) => `${name} ${(zero - median(all)).toFixed(1)}`).join(', ')
@@ -97,9 +73,7 @@ describe.concurrent('a room', () => {
     const page = await peers.page({ width: 320, height: 180, rateFps: 25 })
     await later(3000)
     const options = { codec: 'VP8', maxBitratesBps: [300_000] } as const
-    const { recording_id: id } = await api(server, 'POST', '/rooms/live/recording/start', {
-      participants: ['polite', 'sudden'],
-    })
+    const id = await server.record(['polite', 'sudden'])
     for (const who of ['polite', 'sudden']) await page.publish(who, { ...options, url: server.whip(who) })
     await later(PRESENT_MS)
     await Promise.all([page.close('polite'), page.drop('sudden')])
@@ -107,11 +81,12 @@ describe.concurrent('a room', () => {
     for (const who of ['polite', 'sudden']) await page.publish(who, { ...options, url: server.whip(who) })
     await later(PRESENT_MS)
     for (const who of ['polite', 'sudden']) await page.close(who)
-    const { files, participants } = await stopped(server, id)
+    const { files, participants } = await server.stopped(id)
     expect(participants.map(({ reconnects }) => reconnects)).toEqual([1, 1])
     expect(files.map(({ participant_id }) => participant_id).sort()).toEqual(['polite', 'sudden'])
-    for (const { participant_id: who, path } of files) {
-      const file = await judged(fileBelow(server, path))
+    for (const { participant_id, path } of files) {
+      const who = participant_id ?? ''
+      const file = await judged(server.pathOf(path))
       expect(file.marks.complaints).toBe('')
       expect([file.tornPictures, file.misplacedPictures]).toEqual([0, 0])
       expect(file.holesMs, who).toHaveLength(1)
@@ -130,20 +105,3 @@ describe.concurrent('a room', () => {
     }
   })
 })
-
-/** Stops a recording; what it is when it is complete. */
-async function stopped(server: WhipServer, id: string): Promise<Recording> {
-  await api(server, 'POST', `/rooms/live/recording/${id}/stop`)
-  return until('the recording to be complete', async () => {
-    const now = await api(server, 'GET', `/rooms/live/recording/${id}/status`)
-    return now.status === 'completed' ? now : undefined
-  })
-}
-
-/** Files of a recording lie below its manifest. */
-function fileBelow(server: WhipServer, path: string): string {
-  const found = readdirSync(server.tapedeck.recordings, { recursive: true, encoding: 'utf8' })
-  const mine = found.find((each) => each.endsWith(path))
-  if (mine === undefined) throw new Error(`there is no ${path}`)
-  return join(server.tapedeck.recordings, mine)
-}

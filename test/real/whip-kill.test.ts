@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import { setTimeout as later } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ChromiumPeers, type PublisherPage } from '../peers/chromium-publisher.ts'
+import { judged } from '../peers/judged-file.ts'
+import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { until } from '../peers/until.ts'
+import { WhipServer } from '../peers/whip-rig.ts'
+
+const WHO = { alice: 'VP8', bob: 'H264', carol: 'VP9' } as const
+const names = Object.keys(WHO).filter((name): name is keyof typeof WHO => name in WHO)
+/** What a death may cost of what was made before it: in the browser, on the way, and not written yet, ms. */
+const MAX_LOSS_MS = 1500
+
+const place = scratch('whip-kill')
+let peers: ChromiumPeers
+beforeAll(async () => {
+  peers = await ChromiumPeers.launch()
+})
+afterAll(async () => {
+  await peers?.close()
+  await TapedeckProcess.endAll()
+  place.drop()
+})
+
+async function begun(name: string) {
+  const server = await WhipServer.start(join(place.path, name), peers.origin, '--no-record-all')
+  const page = await peers.page({ width: 320, height: 180, rateFps: 25 })
+  await later(2500)
+  const id = await server.record([...names])
+  await publish(server, page)
+  await later(6000)
+  return { server, page, id }
+}
+
+async function publish(server: WhipServer, page: PublisherPage): Promise<void> {
+  for (const name of names) {
+    await page.publish(name, { url: server.whip(name), codec: WHO[name], maxBitratesBps: [400_000] })
+  }
+}
+
+/** The file decodes, and has what was made until shortly before the death. */
+async function expectKeptUntil(path: string, diedAtMs: number, holes: number): Promise<void> {
+  const file = await judged(path)
+  expect(file.marks.complaints).toBe('')
+  expect([file.tornPictures, file.misplacedPictures]).toEqual([0, 0])
+  expect(file.holesMs.length).toBeLessThanOrEqual(holes)
+  const before = Math.max(...file.madeAtMs.filter((at) => at <= diedAtMs))
+  console.log(`${path.replace(/.*\//, '')}: ${diedAtMs - before} ms lost`)
+  expect(diedAtMs - before).toBeLessThanOrEqual(MAX_LOSS_MS)
+  if (holes > 0) expect(Math.max(...file.madeAtMs)).toBeGreaterThan(diedAtMs + 3000)
+}
+
+describe.concurrent('under load, of three browsers', () => {
+  it('the process of WebRTC dies: recordings go on when publishers come back', async () => {
+    const { server, page, id } = await begun('media')
+    const pid = await until('the media process', () => server.mediaPid)
+    const diedAtMs = Date.now()
+    process.kill(pid, 'SIGKILL')
+    await until('nobody to be connected', async () =>
+      (await server.recording(id)).participants.every((each) => !each.is_connected) ? true : undefined,
+    )
+    expect(server.tapedeck.isRunning).toBe(true)
+    for (const name of names) await page.drop(name)
+    await publish(server, page)
+    expect(server.mediaPid).not.toBe(pid)
+    await later(6000)
+    for (const name of names) expect(await page.close(name)).toBe(200)
+    const { files, participants } = await server.stopped(id)
+    expect(participants.map(({ reconnects }) => reconnects)).toEqual([1, 1, 1])
+    expect(files.map(({ participant_id }) => participant_id).sort()).toEqual([...names])
+    for (const { path } of files) await expectKeptUntil(server.pathOf(path), diedAtMs, 1)
+  })
+
+  it('the server dies: what was recorded is there after the next start', async () => {
+    const { server, page, id } = await begun('server')
+    const mediaPid = await until('the media process', () => server.mediaPid)
+    const diedAtMs = Date.now()
+    await server.tapedeck.end('SIGKILL')
+    await until('the media process to end, too', () => (isAlive(mediaPid) ? undefined : true))
+    for (const name of names) await page.drop(name)
+    await server.tapedeck.start()
+    const { files } = await server.completed(id)
+    expect(new Set(files.map(({ participant_id }) => participant_id))).toEqual(new Set(names))
+    for (const { path } of files) await expectKeptUntil(server.pathOf(path), diedAtMs, 0)
+  })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
