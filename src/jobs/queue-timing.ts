@@ -19,7 +19,7 @@ export const QUEUE_TIMING: QueueTiming = {
   leaseMs: 30_000,
   lookMs: 500,
   progressMs: 1000,
-  idleMs: 1000,
+  idleMs: 2000,
   retryMs: 5000,
   closeMs: 5000,
 }
