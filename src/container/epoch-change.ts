@@ -5,6 +5,7 @@ import { h264NalType, NAL_AUD, NAL_PPS, NAL_SPS } from '../codec/h264/nal.ts'
 import { hevcParameterSets, parseHvcC } from '../codec/hevc/hvcc.ts'
 import { hevcNalType, NAL_HEVC_AUD, NAL_HEVC_PPS, NAL_HEVC_SPS } from '../codec/hevc/nal.ts'
 import { type LengthSize, nalLength } from '../codec/nal.ts'
+import { TapedeckError } from '../media/errors.ts'
 import { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
 
@@ -59,8 +60,17 @@ export class InBandSets {
     this.#nalTypes = nalTypes
   }
 
-  /** Undefined for codecs whose keyframes say everything anyway. @throws MalformedError */
+  /** Undefined for codecs whose keyframes say everything anyway, and where the configuration cannot be read. */
   static of(track: Track): InBandSets | undefined {
+    try {
+      return InBandSets.#read(track)
+    } catch (error) {
+      if (error instanceof TapedeckError) return undefined
+      throw error
+    }
+  }
+
+  static #read(track: Track): InBandSets | undefined {
     switch (track.codec) {
       case 'h264': {
         const avcC = parseAvcC(track.config)

@@ -25,6 +25,11 @@ export interface MuxerOptions {
   readonly creationTimeMs?: number
   /** No picture is ever to come into this file: Matroska refuses it then, as Ogg always does. */
   readonly isSoundAlone?: boolean
+  /**
+   * Every keyframe of H.264 and HEVC carries its parameter sets, from the first on: for sources whose pictures change size, so
+   * that players can jump back over a change.
+   */
+  readonly inBandSets?: boolean
 }
 
 const VIDEO: readonly VideoCodec[] = ['h264', 'hevc', 'av1', 'vp9', 'vp8']

@@ -28,6 +28,8 @@ export interface PartRequest {
   readonly format: Format
   /** Made for sound alone: see `chooseFormat`. */
   readonly isSoundAlone: boolean
+  /** See `MuxerOptions`. */
+  readonly inBandSets: boolean
   readonly askedFormat: AskedFormat
   readonly index: number
   readonly reason: PartReason
@@ -52,7 +54,8 @@ export async function createPart(services: RecordingServices, request: PartReque
   })
   const title = request.title ?? `${address.room}/${address.participant}`
   const isSoundAlone = file.path.endsWith('.weba') // as it is called, so it stays
-  const muxer = createMuxer(format, file, { title, creationTimeMs: identity.createdAtMs, isSoundAlone })
+  const { inBandSets } = request
+  const muxer = createMuxer(format, file, { title, creationTimeMs: identity.createdAtMs, isSoundAlone, inBandSets })
   try {
     return new Part(identity, muxer, file, request.tracks)
   } catch (error) {

@@ -16,12 +16,16 @@ export interface PartSequenceOptions {
   readonly audioFormat: AudioFormat
   /** Whether pictures may still come of the source that is there: see `SourceBook.video`. */
   readonly video: () => ExpectedVideo
+  /** Whether the pictures of the source that is there may change size at any keyframe. */
+  readonly resizes: () => boolean
   /** A new part at the first keyframe after so much media; the recorder's setting by default. */
   readonly partDurationMs: number | undefined
   /** A new part before this size; the recorder's setting by default. */
   readonly partSizeBytes: number | undefined
-  /** Wall clock, ms since 1970. */
+  /** Wall clock that names carry, ms since 1970. */
   readonly startedAtMs: number
+  /** Its number. */
+  readonly firstPart: number
 }
 
 /** Who feeds the parts. */

@@ -34,6 +34,7 @@ export class PartWorks {
       path,
       directory,
       ...choice,
+      inBandSets: this.#options.resizes(),
       askedFormat: format,
       index: before.length + 1,
       reason,

@@ -23,6 +23,10 @@ export interface RecordingOptions {
    * default with the first frame of this recording.
    */
   readonly zeroAtMs?: number
+  /** Wall clock that file names carry, ms since 1970; when this recording was asked for by default. */
+  readonly namedAtMs?: number
+  /** Number of the first part, where there are files of the same name already; 1 by default. */
+  readonly firstPart?: number
   /** A new part at the first keyframe after so much media; the recorder's setting by default. */
   readonly partDurationMs?: number
   /** A new part before this size; the recorder's setting by default. */

@@ -97,10 +97,12 @@ export class Recording implements Subscriber {
         format,
         audioFormat: options.audioFormat ?? services.config.audioFormat,
         video: () => this.#sources.video,
+        resizes: () => this.#sources.resizes,
         partDurationMs,
         partSizeBytes,
         zeroAtMs,
-        startedAtMs: this.startedAtMs,
+        startedAtMs: options.namedAtMs ?? this.startedAtMs,
+        firstPart: options.firstPart ?? 1,
       },
       {
         onBegun: () => this.#begun(),

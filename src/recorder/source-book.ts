@@ -46,6 +46,11 @@ export class SourceBook {
     return line === 'feedback_seen' ? undefined : line
   }
 
+  /** Whether pictures may change size at any keyframe, as WebRTC's do with the bandwidth. */
+  get resizes(): boolean {
+    return this.#stream?.publisher.source === 'whip'
+  }
+
   /** Whether pictures may come of the source that is there, beside those that have come. */
   get video(): ExpectedVideo {
     if (this.#stream?.tracks.some(({ kind }) => kind === 'video') === true) return 'flowing'

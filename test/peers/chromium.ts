@@ -21,6 +21,13 @@ export interface Playback {
   readonly error: string | undefined
 }
 
+/** How wide the picture of a file was in a `<video>`. */
+export interface PictureSizes {
+  readonly played: readonly number[]
+  readonly sought: readonly number[]
+  readonly error: string | undefined
+}
+
 /** Debian's Chromium, headless, with a server of its own that hands out local files by byte ranges. */
 export class ChromiumPlayer {
   readonly #browser: Browser
@@ -83,6 +90,21 @@ export class ChromiumPlayer {
     }
   }
 
+  /** Plays all of `path`, four times as fast: every size that the picture had in its order, and those at `seconds` afterwards. */
+  async sizes(path: string, seconds: readonly number[]): Promise<PictureSizes> {
+    const url = `/${this.#files.size}${extname(path)}`
+    this.#files.set(url, path)
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error('the file server has no port')
+    const page = await this.#browser.newPage()
+    try {
+      await page.goto(`http://127.0.0.1:${address.port}/page`)
+      return await measure(page, url, seconds)
+    } finally {
+      await page.close()
+    }
+  }
+
   async close(): Promise<void> {
     await this.#browser.close()
     this.#server.closeAllConnections()
@@ -135,5 +157,56 @@ function watch(page: Page, url: string, seekTo: number): Promise<Playback> {
       }
     },
     [url, seekTo] as const,
+  )
+}
+
+function measure(page: Page, url: string, seconds: readonly number[]): Promise<PictureSizes> {
+  return page.evaluate(
+    async ([source, places]) => {
+      const video = document.querySelector('video')
+      if (video === null) throw new Error('no video element')
+      const played: number[] = []
+      const sought: number[] = []
+      const note = () => {
+        if (video.videoWidth > 0 && played.at(-1) !== video.videoWidth) played.push(video.videoWidth)
+      }
+      const happens = (name: string) =>
+        new Promise<void>((resolve, reject) => {
+          const timer = setTimeout(() => reject(new Error(`no "${name}" at ${video.currentTime} s`)), 30_000)
+          video.addEventListener('error', () => reject(new Error(`media error: ${video.error?.message}`)), {
+            once: true,
+          })
+          video.addEventListener(
+            name,
+            () => {
+              clearTimeout(timer)
+              resolve()
+            },
+            { once: true },
+          )
+        })
+      let error: string | undefined
+      try {
+        video.addEventListener('resize', note)
+        video.src = source
+        const ended = happens('ended')
+        video.playbackRate = 4
+        await video.play()
+        await ended
+        note()
+        video.removeEventListener('resize', note)
+        for (const place of places) {
+          const found = happens('seeked')
+          const shown = new Promise((resolve) => video.requestVideoFrameCallback((_, { width }) => resolve(width)))
+          video.currentTime = place
+          await found
+          sought.push(Number(await shown))
+        }
+      } catch (caught) {
+        error = String(caught)
+      }
+      return { played, sought, error }
+    },
+    [url, seconds] as const,
   )
 }

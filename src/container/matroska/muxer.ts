@@ -22,6 +22,11 @@ export interface MatroskaMuxerOptions {
   readonly docType?: DocType
   /** Pictures that come late are not accepted: the name of the file says that there are none. */
   readonly isSoundAlone?: boolean
+  /**
+   * Every keyframe of H.264 and HEVC carries its parameter sets, from the first on: for sources whose pictures change size, so
+   * that players can jump back over a change.
+   */
+  readonly inBandSets?: boolean
 }
 
 /** What is kept of one track while it is written. */
@@ -137,13 +142,14 @@ export class MatroskaMuxer implements Muxer {
   }
 
   #openLane(track: Track): void {
+    const needsSets = track.kind === 'video' && this.#options.inBandSets === true
     this.#lanes.set(track.id, {
       track,
       number: this.#table.numberOf(track.id),
       isVideo: track.kind === 'video',
       timescale: track.timescale,
-      inBandSets: undefined,
-      hasChanged: false,
+      inBandSets: needsSets ? InBandSets.of(track) : undefined,
+      hasChanged: needsSets,
       delayMs: rescale(codecDelayNs(track), TIMESTAMP_SCALE_NS, 1),
       extent: new TrackExtent(track.timescale),
     })

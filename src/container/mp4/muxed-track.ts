@@ -37,12 +37,14 @@ export class MuxedTrack {
   reorderShift = 0
   #isSettled = false
   #inBandSets: InBandSets | undefined
-  #hasGuests = false
+  /** From now on: something has changed, or was said to be going to. */
+  #needsInBandSets: boolean
   /** The header in the file does not say what it should of this track. */
   isStale = false
 
-  /** `fragmentTicks`: how much media of this track makes a fragment. */
-  constructor(track: Track, fragmentTicks: number) {
+  /** `fragmentTicks`: how much media of this track makes a fragment; `inBandSets`: in every keyframe, from the first on. */
+  constructor(track: Track, fragmentTicks: number, inBandSets = false) {
+    this.#needsInBandSets = inBandSets
     this.id = track.id
     this.fragmentTicks = fragmentTicks
     this.log = new SampleLog(track.timescale)
@@ -90,7 +92,8 @@ export class MuxedTrack {
     if (this.log.sampleCount === 0) this.#shape = refineTrack(track, frame.data)
     this.#current = epoch
     this.#epochs = this.#epochs.filter((other) => other.track.epoch >= track.epoch)
-    this.#inBandSets = this.#entries.length > 1 || this.#hasGuests ? InBandSets.of(track) : undefined
+    this.#needsInBandSets ||= this.#entries.length > 1
+    this.#inBandSets = this.#needsInBandSets ? InBandSets.of(track) : undefined
   }
 
   /** Now that a frame of it is here, the sample entry can be made; one that is there already serves again. */
@@ -100,7 +103,7 @@ export class MuxedTrack {
     epoch.description = this.#entryLike(entry)
     if (epoch.description > 0) return
     if (epoch.isGuest && this.#entries.length > 0) {
-      this.#hasGuests = true
+      this.#needsInBandSets = true
       epoch.description = this.#entries.length
       return
     }

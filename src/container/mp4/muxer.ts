@@ -27,6 +27,11 @@ export interface Mp4Options {
   readonly creationTimeMs?: number
   /** How much media a fragment holds, of whichever track has most of it. */
   readonly fragmentMs?: number
+  /**
+   * Every keyframe of H.264 and HEVC carries its parameter sets, from the first on: for sources whose pictures change size, so
+   * that players can jump back over a change.
+   */
+  readonly inBandSets?: boolean
 }
 
 /**
@@ -87,7 +92,8 @@ export class Mp4Muxer implements Muxer {
     this.#expectStarted()
     const known = this.#tracks.get(track.id)
     if (known === undefined) {
-      this.#tracks.set(track.id, new MuxedTrack(track, fromMs(this.#fragmentMs, track.timescale)))
+      const { inBandSets = false } = this.#options
+      this.#tracks.set(track.id, new MuxedTrack(track, fromMs(this.#fragmentMs, track.timescale), inBandSets))
     } else if (known.continuesAs(track)) {
       known.announce(track, !this.#hasRoom(known, track))
     } else {
