@@ -20,6 +20,7 @@ const PACKETS = [
   ['tapedeck_webrtc_nacks_total', 'RTP packets that were asked for again', 'nacks'],
   ['tapedeck_webrtc_plis_total', 'Keyframes that were asked for', 'plis'],
   ['tapedeck_webrtc_damaged_frames_total', 'Frames of which a part was lost', 'damagedFrames'],
+  ['tapedeck_webrtc_packets_stray_total', 'Packets of nothing that was negotiated, or unreadable', 'packetsStray'],
 ] as const satisfies readonly (readonly [string, string, keyof WhipStats])[]
 
 /** Adds the numbers of WHIP and WHEP to `registry`. */

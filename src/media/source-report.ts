@@ -80,6 +80,16 @@ export interface SourceTrackFigures {
   readonly resolutionChanges: number
 }
 
+/** Packets of which nothing can be kept. */
+export interface StrayPackets {
+  /** Nothing says to which m-line they belong, or there were too many SSRCs. */
+  readonly unknownSsrc: number
+  /** Of payload types that were not agreed upon. */
+  readonly notNegotiated: number
+  /** Packets and payloads that cannot be read. */
+  readonly malformed: number
+}
+
 /** What a source knows of itself, for the API and for reports. Times are ISO 8601, UTC. */
 export interface SourceReport {
   readonly state: SourceState
@@ -91,6 +101,8 @@ export interface SourceReport {
   /** The last hundred, oldest first; `lossCount` says how many there were. */
   readonly losses: readonly MediaLoss[]
   readonly lossCount: number
+  /** Undefined before the source has said. */
+  readonly strays?: StrayPackets
   /** Round trip by the candidate pair or by RTCP, ms. */
   readonly rttMs?: number
   /** How much later the picture is than the sound, by the sender's reports, ms. */

@@ -1,5 +1,5 @@
 import type { Frame } from '../media/frame.ts'
-import type { ChecklistLine, MediaLoss, SourceTrackFigures } from '../media/source-report.ts'
+import type { ChecklistLine, MediaLoss, SourceTrackFigures, StrayPackets } from '../media/source-report.ts'
 import type { AudioCodec, Track, VideoCodec } from '../media/track.ts'
 
 /** Which simulcast layers are kept: the best there is, or each as a track of its own. */
@@ -37,16 +37,6 @@ export interface SessionEnd {
   readonly reason: 'finished' | 'lost' | 'failed'
   readonly code?: string
   readonly message?: string
-}
-
-/** Packets that belong to nothing that was negotiated. */
-export interface StrayPackets {
-  /** Nothing says to which m-line they belong, or there were too many SSRCs. */
-  readonly unknownSsrc: number
-  /** Of payload types that were not agreed upon. */
-  readonly notNegotiated: number
-  /** Packets and payloads that cannot be read. */
-  readonly malformed: number
 }
 
 /** What a session has to say, about once a second and whenever something changes for good. */

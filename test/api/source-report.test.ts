@@ -29,12 +29,13 @@ it('a participant that came by WebRTC is shown with state, checklist and figures
     undecodableFrames: 2,
   }
   const tracks = [trackFigures({ packets: 1000, packetsLost: 3, lossRate: 0.003, width: 640, height: 360, rid: 'f' })]
+  const strays = { unknownSsrc: 4, notNegotiated: 5, malformed: 6 }
   server().server.hub.publish(
     { room: 'standup', participant: 'alice' },
     {
       source: 'whip',
       session: 'secret',
-      report: () => life.report({ tracks, losses: [loss], lossCount: 1, rttMs: 9 }),
+      report: () => life.report({ tracks, losses: [loss], lossCount: 1, strays, rttMs: 9 }),
     },
   )
   server().server.hub.publish({ room: 'standup', participant: 'bob' }, { source: 'rtmp' })
@@ -50,6 +51,7 @@ it('a participant that came by WebRTC is shown with state, checklist and figures
       tracks: [{ track_id: 1, rid: 'f', packets: 1000, packets_lost: 3, loss_rate: 0.003, width: 640 }],
       losses: [{ track_id: 1, length_ms: 40, packets: 3, damaged_frames: 1, undecodable_frames: 2 }],
       loss_count: 1,
+      strays: { unknown_ssrc: 4, not_negotiated: 5, malformed: 6 },
       rtt_ms: 9,
       av_offset_ms: null,
       subscription_ms: null,
@@ -69,6 +71,7 @@ it('signalling stands beside the API, with its errors and its figures', async ()
   const page = await (await fetch(`${server().http}/metrics`)).text()
   expect(page).toContain('tapedeck_webrtc_sessions{kind="whip"} 0')
   expect(page).toContain('tapedeck_webrtc_process_starts_total 0')
+  expect(page).toContain('tapedeck_webrtc_packets_stray_total 0')
 })
 
 it('--webrtc off takes it away', async () => {

@@ -72,7 +72,9 @@ describe('a WHIP publisher', () => {
   })
 
   it('meets its checklist line by line, and moves with it', async () => {
-    const { session, stream, sink } = await publish(rig())
+    const all = rig()
+    const { session, stream, sink } = await publish(all)
+    const strays = { unknownSsrc: 1, notNegotiated: 2, malformed: 3 }
     const seen = () => {
       session.tick()
       const report = stream.publisher.report?.()
@@ -89,7 +91,7 @@ describe('a WHIP publisher', () => {
     sink.frame(heldFrame(videoTrack(1), 40, false))
     expect(seen()).toEqual(['subscribed', 'feedback_seen'])
     stream.subscribe(new Follower(), { fromKeyframe: true })
-    sink.figures({ tracks: [trackFigures({ packets: 9, nacks: 1, plis: 2 })], rttMs: 12, avOffsetMs: -3 })
+    sink.figures({ tracks: [trackFigures({ packets: 9, nacks: 1, plis: 2 })], strays, rttMs: 12, avOffsetMs: -3 })
     expect(seen()).toEqual(['recording', undefined])
     sink.loss({
       trackId: 1,
@@ -103,6 +105,7 @@ describe('a WHIP publisher', () => {
       tracks: [{ packets: 9, plis: 2 }],
       losses: [{ packets: 3 }],
       lossCount: 1,
+      strays,
       rttMs: 12,
       avOffsetMs: -3,
       connectionMs: expect.any(Number),
@@ -110,6 +113,7 @@ describe('a WHIP publisher', () => {
     })
     session.close('kicked')
     expect(stream.publisher.report?.().state).toBe('stopped')
+    expect(all.whip.stats).toMatchObject({ packets: 9, plis: 2, packetsStray: 6 })
   })
 
   it('that says goodbye is gone for everybody at once, and its stream has all that the engine held', async () => {

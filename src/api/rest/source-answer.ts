@@ -6,6 +6,7 @@ import {
   SOURCE_STATES,
   type SourceReport,
   type SourceTrackFigures,
+  type StrayPackets,
 } from '../../media/source-report.ts'
 
 const count = z.number().int().nonnegative()
@@ -60,6 +61,14 @@ export const sourceAnswer = z
     tracks: z.array(trackFigures),
     losses: z.array(loss).describe('The last hundred, oldest first; left out in rooms, whose participants have them'),
     loss_count: count,
+    strays: z
+      .object({
+        unknown_ssrc: count.describe('Nothing says to which track they belong'),
+        not_negotiated: count.describe('Of payload types that were not agreed upon'),
+        malformed: count.describe('Packets and payloads that cannot be read'),
+      })
+      .nullable()
+      .describe('Packets of which nothing could be kept'),
     rtt_ms: ms.nullable(),
     av_offset_ms: ms.nullable().describe('How much later the picture is than the sound'),
     connection_ms: ms.nullable().describe('From the request to the connection'),
@@ -79,6 +88,7 @@ export function sourceView(report: SourceReport, withLosses: boolean): SourceAns
     tracks: report.tracks.map(trackView),
     losses: withLosses ? report.losses.map(lossView) : [],
     loss_count: report.lossCount,
+    strays: report.strays === undefined ? null : straysView(report.strays),
     rtt_ms: report.rttMs ?? null,
     av_offset_ms: report.avOffsetMs ?? null,
     connection_ms: report.connectionMs ?? null,
@@ -107,6 +117,10 @@ function trackView(track: SourceTrackFigures): SourceAnswer['tracks'][number] {
     height: track.height ?? null,
     resolution_changes: track.resolutionChanges,
   }
+}
+
+function straysView({ unknownSsrc, notNegotiated, malformed }: StrayPackets) {
+  return { unknown_ssrc: unknownSsrc, not_negotiated: notNegotiated, malformed }
 }
 
 function lossView({ trackId, at, lengthMs, packets, damagedFrames, undecodableFrames }: MediaLoss) {

@@ -26,12 +26,13 @@ export class PublisherFigures {
     return this.#last.tracks.some((track) => isVideoThatFlows(track) && track.keyframes === 0)
   }
   /** The share of the figures in a report. */
-  get report(): Pick<SourceReport, 'tracks' | 'losses' | 'lossCount' | 'rttMs' | 'avOffsetMs'> {
-    const { tracks, rttMs, avOffsetMs } = this.#last
+  get report(): Pick<SourceReport, 'tracks' | 'losses' | 'lossCount' | 'strays' | 'rttMs' | 'avOffsetMs'> {
+    const { tracks, strays, rttMs, avOffsetMs } = this.#last
     return {
       tracks,
       losses: [...this.#losses],
       lossCount: this.#lossCount,
+      ...(strays === undefined ? {} : { strays }),
       ...(rttMs === undefined ? {} : { rttMs }),
       ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
     }

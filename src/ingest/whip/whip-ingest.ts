@@ -48,6 +48,8 @@ export interface WhipStats {
   readonly nacks: number
   readonly plis: number
   readonly damagedFrames: number
+  /** Packets of which nothing could be kept. */
+  readonly packetsStray: number
 }
 
 type PacketTotals = Omit<WhipStats, 'sessions' | 'started' | 'ended'>
@@ -163,10 +165,11 @@ export class WhipIngest {
 }
 
 function noPackets(): { -readonly [Key in keyof PacketTotals]: number } {
-  return { packets: 0, packetsLost: 0, packetsRecovered: 0, nacks: 0, plis: 0, damagedFrames: 0 }
+  return { packets: 0, packetsLost: 0, packetsRecovered: 0, nacks: 0, plis: 0, damagedFrames: 0, packetsStray: 0 }
 }
 
-function addTo(totals: { -readonly [Key in keyof PacketTotals]: number }, { tracks }: SessionFigures): void {
+function addTo(totals: { -readonly [Key in keyof PacketTotals]: number }, { tracks, strays }: SessionFigures): void {
+  if (strays !== undefined) totals.packetsStray += strays.unknownSsrc + strays.notNegotiated + strays.malformed
   for (const track of tracks) {
     totals.packets += track.packets
     totals.packetsLost += track.packetsLost
