@@ -19,7 +19,7 @@ export class PartWorks {
 
   /** The part behind `before`, for `tracks`, with its header. @throws StorageError, LimitError as `createPart` */
   create(before: readonly Part[], tracks: readonly Track[], reason: PartReason): Promise<Part> {
-    const { recordingId, address, title, path, directory, format, audioFormat, startedAtMs } = this.#options
+    const { recordingId, address, title, path, directory, format, audioFormat, startedAtMs, firstPart } = this.#options
     const choice = chooseFormat({
       asked: format,
       askedAudio: path === undefined ? audioFormat : 'auto',
@@ -36,7 +36,7 @@ export class PartWorks {
       ...choice,
       inBandSets: this.#options.resizes(),
       askedFormat: format,
-      index: before.length + 1,
+      index: firstPart + before.length,
       reason,
       recordingStartedAtMs: startedAtMs,
       tracks,
