@@ -1,4 +1,6 @@
+import type { Colour } from '../../codec/colour.ts'
 import { describeTrack, type TrackOrigin } from '../../codec/track.ts'
+import { parseVpcC, writeVpcC } from '../../codec/vpcc.ts'
 import { MalformedError, UnsupportedError } from '../../media/errors.ts'
 import type { AudioCodec, Track, VideoCodec } from '../../media/track.ts'
 import { codecOf, configOf } from './codec-mapping.ts'
@@ -8,6 +10,9 @@ import { terminologicLanguage } from './language.ts'
 
 const WHERE = 'Matroska TrackEntry'
 const COMPRESSION_HEADER_STRIPPING = 3 // ContentCompAlgo, RFC 9559 §5.1.4.1.31.6
+const UNSPECIFIED = 2 // of primaries, transfer and matrix, ISO 23091-2 §8
+const MAX_CODE_POINT = 255 // one byte in vpcC, VP-ISOBMFF §2.2
+const FULL_RANGE = 2 // §5.1.4.1.28.25
 const SCOPE_FRAMES = 1 // ContentEncodingScope, §5.1.4.1.31.3
 
 /** A track of a file, with what its blocks need to be understood. */
@@ -60,6 +65,7 @@ type Fields = {
   sampleRateHz: number
   channels: number
   bitDepth: number
+  colour: Colour | undefined
 }
 
 function readFields(element: Element): Fields {
@@ -77,6 +83,7 @@ function readFields(element: Element): Fields {
     sampleRateHz: 8000, // default, §5.1.4.1.29.1
     channels: 1, // default, §5.1.4.1.29.3
     bitDepth: 0,
+    colour: undefined,
   }
   for (const child of childrenOf(element, WHERE)) readField(fields, child)
   if (fields.number === 0) throw new MalformedError(WHERE, 'has no TrackNumber', element.offset)
@@ -131,10 +138,34 @@ function readFact(fields: Fields, fact: Element): void {
     case E.CHANNELS:
       fields.channels = readUint(fact)
       break
+    case E.COLOUR:
+      fields.colour = readColour(fact)
+      break
     case E.BIT_DEPTH:
       fields.bitDepth = readUint(fact)
       break
   }
+}
+
+function readColour(element: Element): Colour {
+  const codes = new Map<number, number>()
+  for (const child of childrenOf(element, WHERE)) codes.set(child.id, readUint(child))
+  return {
+    primaries: codes.get(E.PRIMARIES) ?? UNSPECIFIED,
+    transfer: codes.get(E.TRANSFER_CHARACTERISTICS) ?? UNSPECIFIED,
+    matrix: codes.get(E.MATRIX_COEFFICIENTS) ?? UNSPECIFIED,
+    fullRange: codes.get(E.RANGE) === FULL_RANGE,
+  }
+}
+
+/** The configuration as `Track.config` has it; of VP9 with the colours that WebM states beside it. @throws MalformedError */
+function configFrom(entry: Fields, codec: VideoCodec | AudioCodec): Uint8Array {
+  const config = configOf(codec, entry.codecPrivate)
+  const { colour } = entry
+  if (codec !== 'vp9' || config.length === 0 || colour === undefined) return config
+  const { primaries, transfer, matrix, fullRange } = colour
+  if (Math.max(primaries, transfer, matrix) > MAX_CODE_POINT) return config
+  return writeVpcC({ ...parseVpcC(config), primaries, transfer, matrix, fullRange })
 }
 
 /** `opaque` as soon as one encoding of the frames is anything but header stripping. */
@@ -170,7 +201,7 @@ function describe(
   const named = { ...(label === undefined ? {} : { label }), ...(language === undefined ? {} : { language }) }
   const origin = { id, epoch: 0, timescale, codec, sampleRateHz, channels, ...named }
   try {
-    const track = describeTrack({ ...origin, config: configOf(codec, entry.codecPrivate) })
+    const track = describeTrack({ ...origin, config: configFrom(entry, codec) })
     return { track: withContainerFacts(track, entry), remark: undefined }
   } catch (error) {
     if (!(error instanceof MalformedError || error instanceof UnsupportedError)) throw error

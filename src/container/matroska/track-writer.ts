@@ -1,4 +1,5 @@
 import { parseAudioSpecificConfig } from '../../codec/aac/audio-specific-config.ts'
+import { colourOf } from '../../codec/colour.ts'
 import { parseAvcC } from '../../codec/h264/avcc.ts'
 import { parseH264Sps } from '../../codec/h264/sps.ts'
 import { hevcFacts, parseHvcC } from '../../codec/hevc/hvcc.ts'
@@ -12,6 +13,8 @@ import { bibliographicLanguage } from './language.ts'
 const TRACK_TYPE_VIDEO = 1 // RFC 9559 §5.1.4.1.3
 const TRACK_TYPE_AUDIO = 2 // same
 const DISPLAY_UNIT_ASPECT_RATIO = 3 // §5.1.4.1.28.14
+const BROADCAST_RANGE = 1 // §5.1.4.1.28.25
+const FULL_RANGE = 2 // same
 const OPUS_SEEK_PRE_ROLL_NS = 80_000_000 // RFC 7845 §4.6, RFC 9559 §5.1.4.1.26
 const OPUS_RATE_HZ = 48_000 // RFC 7845 §5.1: pre-skip counts at this rate
 
@@ -48,6 +51,7 @@ export function writeTrackEntry(out: EbmlWriter, number: number, track: Track, d
 function writeVideo(out: EbmlWriter, track: VideoTrack): void {
   // Both are mandatory and not 0 (§5.1.4.1.28.6); they are mended once a frame has told them.
   out.uint(E.PIXEL_WIDTH, track.width || 1).uint(E.PIXEL_HEIGHT, track.height || 1)
+  writeColour(out, track)
   const aspect = sampleAspect(track)
   if (aspect === undefined || aspect.width === aspect.height || track.width === 0) return
   const width = track.width * aspect.width
@@ -59,6 +63,16 @@ function writeVideo(out: EbmlWriter, track: VideoTrack): void {
   const divisor = greatestDivisor(width, height)
   out.uint(E.DISPLAY_WIDTH, width / divisor).uint(E.DISPLAY_HEIGHT, height / divisor)
   out.uint(E.DISPLAY_UNIT, DISPLAY_UNIT_ASPECT_RATIO)
+}
+
+/** As the bitstream says; VP9 in WebM says it nowhere else. */
+function writeColour(out: EbmlWriter, track: VideoTrack): void {
+  const colour = colourOf(track)
+  if (colour === undefined) return
+  out.master(E.COLOUR, (element) => {
+    element.uint(E.MATRIX_COEFFICIENTS, colour.matrix).uint(E.RANGE, colour.fullRange ? FULL_RANGE : BROADCAST_RANGE)
+    element.uint(E.TRANSFER_CHARACTERISTICS, colour.transfer).uint(E.PRIMARIES, colour.primaries)
+  })
 }
 
 function greatestDivisor(a: number, b: number): number {

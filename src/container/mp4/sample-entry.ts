@@ -1,4 +1,5 @@
 import { dac3FromFrame } from '../../codec/ac3.ts'
+import { colourOf } from '../../codec/colour.ts'
 import { dec3FromFrame } from '../../codec/eac3.ts'
 import { parseOpusHead, writeDOps } from '../../codec/opus.ts'
 import { refineTrack } from '../../codec/track.ts'
@@ -65,6 +66,17 @@ function writeVisualEntry(out: ByteWriter, track: VideoTrack, isDraft: boolean):
     default:
       codec satisfies never
   }
+  writeColour(out, track)
+  endBox(out, at)
+}
+
+/** `colr`, ISO 14496-12 §12.1.5: as the bitstream says. */
+function writeColour(out: ByteWriter, track: VideoTrack): void {
+  const colour = colourOf(track)
+  if (colour === undefined) return
+  const at = beginBox(out, 'colr')
+  out.ascii('nclx').u16(colour.primaries).u16(colour.transfer).u16(colour.matrix)
+  out.u8(colour.fullRange ? 0x80 : 0)
   endBox(out, at)
 }
 
