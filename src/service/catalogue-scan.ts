@@ -2,7 +2,8 @@ import { basename, dirname, sep } from 'node:path'
 import type { Logger } from '../media/ports.ts'
 import { isProcessOf } from '../recorder/process-life.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
-import type { RecordingStore } from '../state/store.ts'
+import { LIVE_STATUSES } from '../state/recording-object.ts'
+import type { EntryHead, RecordingStore } from '../state/store.ts'
 import type { Storage, StoredFile } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
 import { isManifestPath, MANIFEST_NAME, markedManifest } from './manifest-place.ts'
@@ -10,8 +11,6 @@ import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
 
-/** Entries that are looked at in one go: media must not wait for them. */
-const PAGE = 100
 /** Manifests. */
 const READ_AT_ONCE = 32
 /** What the catalogue did not learn of a manifest within this, it was told by `tapedeck reindex`, ms. */
@@ -46,19 +45,12 @@ export interface ScanOptions {
 }
 
 /** All that the catalogue has, by id. */
-export async function knownEntries(recordings: Pick<RecordingStore, 'list'>): Promise<Map<string, KnownEntry>> {
+export function knownEntries(heads: readonly EntryHead[]): Map<string, KnownEntry> {
   const known = new Map<string, KnownEntry>()
-  let cursor: string | undefined
-  do {
-    const page = await recordings.list({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) })
-    for (const entry of page.entries) {
-      const isOver = !isLive(entry)
-      const { recording_id: id, status } = entry.recording
-      const leavesNothing = status === 'cancelled' || status === 'failed'
-      known.set(id, { revision: entry.revision, path: entry.manifest_path, isOver, leavesNothing })
-    }
-    cursor = page.next
-  } while (cursor !== undefined)
+  for (const { id, revision, status, manifestPath: path } of heads) {
+    const leavesNothing = status === 'cancelled' || status === 'failed'
+    known.set(id, { revision, path, isOver: !LIVE_STATUSES.includes(status), leavesNothing })
+  }
   return known
 }
 
@@ -70,19 +62,27 @@ export class CatalogueScan {
   /** Paths by id, of this walk. */
   readonly #seen = new Map<string, { readonly path: string; readonly revision: number }>()
 
+  #files: readonly StoredFile[] = []
+
   constructor(options: ScanOptions, settler: Settler, isStopped: () => boolean) {
     this.#options = options
     this.#settler = settler
     this.#isStopped = isStopped
   }
 
+  /** What lay below the recording directory when it began. */
+  get files(): readonly StoredFile[] {
+    return this.#files
+  }
+
   /** False when it was stopped, or something has to be looked at again. @throws StateAwayError */
   async run(report: { settled: number; added: number; removed: number }): Promise<boolean> {
     const { manifests } = this.#options
     const files = await manifests.files()
+    this.#files = files
     for (const { path } of files) report.removed += await this.#finishDelete(path)
-    for (const file of files) await this.#removeDraft(file)
-    const known = await knownEntries(this.#options.recordings)
+    for (const file of files) if (file.path.endsWith('.tmp')) await this.#removeDraft(file)
+    const known = knownEntries(await this.#options.recordings.heads())
     let isComplete = true
     const paths = this.#toRead(files, known)
     for (let at = 0; at < paths.length; at += READ_AT_ONCE) {

@@ -111,7 +111,7 @@ export class Reconciler {
       if (!this.#isScanned && !this.#isStopped) {
         const scan = new CatalogueScan(this.#options, this.#settler, () => this.#isStopped)
         this.#isScanned = await scan.run(report)
-        if (this.#isScanned) await this.#strays.enter(report)
+        if (this.#isScanned) await this.#strays.enter(report, scan.files)
         isComplete &&= this.#isScanned
       }
     } catch (error) {

@@ -1,5 +1,6 @@
 import { sep } from 'node:path'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import { readHeads } from '../state/entry-heads.ts'
 import type { RecordingStore } from '../state/store.ts'
 import { type KnownEntry, knownEntries } from './catalogue-scan.ts'
 import type { ManifestStore } from './manifest.ts'
@@ -56,7 +57,7 @@ export class Reindex {
     const { manifests, recordings, onProgress } = this.#options
     const files = await manifests.files()
     const present = new Set(files.map(({ path }) => path))
-    const known = await knownEntries(recordings)
+    const known = knownEntries(await readHeads(recordings)) // what cannot be read is entered anew
     const paths = files.map(({ path }) => path).filter(isManifestPath)
     for (const [index, path] of paths.entries()) {
       onProgress?.(index, paths.length)

@@ -40,17 +40,16 @@ export class StrayFiles {
     this.#left = left(options)
   }
 
-  /** Enters those that no manifest names. @throws StorageError */
-  async enter(report: { added: number }): Promise<void> {
-    const { storage, manifests, journal } = this.#options
-    const files = await manifests.files()
-    const open = new Set(journal.list().map(({ path }) => path))
+  /**
+   * Enters those that no manifest names. `before`: all files, as they lay not long ago; only where there are strays among
+   * them it is looked at what there is now.
+   * @throws StorageError
+   */
+  async enter(report: { added: number }, before: readonly StoredFile[]): Promise<void> {
+    const { storage, manifests } = this.#options
     const known = new Map(this.#left.map((entry) => [entry.path, entry]))
-    const isTaken = takenPlaces(files, manifests.recordDir)
-    const strays = files.filter(({ path, modifiedAtMs }) => {
-      const isMeant = known.has(path) || (isYoung(modifiedAtMs) && !open.has(path))
-      return isMeant && isMediaPath(path) && !isTaken(path)
-    })
+    if (this.#straysOf(before, known).length === 0) return
+    const strays = this.#straysOf(await manifests.files(), known)
     if (strays.length === 0) return
     const named = await this.#named()
     for (const { path, modifiedAtMs } of strays) {
@@ -60,6 +59,15 @@ export class StrayFiles {
       const origin = known.get(path) ?? originOf(facts, modifiedAtMs)
       if (origin !== undefined) await this.#enter(path, facts, origin, report)
     }
+  }
+
+  #straysOf(files: readonly StoredFile[], known: ReadonlyMap<string, JournalEntry>): StoredFile[] {
+    const open = new Set(this.#options.journal.list().map(({ path }) => path))
+    const isTaken = takenPlaces(files, this.#options.manifests.recordDir)
+    return files.filter(({ path, modifiedAtMs }) => {
+      const isMeant = known.has(path) || (isYoung(modifiedAtMs) && !open.has(path))
+      return isMeant && isMediaPath(path) && !isTaken(path)
+    })
   }
 
   async #enter(path: string, facts: FileFacts, origin: Origin, report: { added: number }): Promise<void> {

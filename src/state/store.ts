@@ -32,6 +32,14 @@ export interface RecordingPage {
   readonly next: string | undefined
 }
 
+/** What there is of a recording, without what is in its entry. */
+export interface EntryHead {
+  readonly id: string
+  readonly revision: number
+  readonly status: RecordingStatus
+  readonly manifestPath: string | null
+}
+
 /** The catalogue. Every call is one atomic step, also when it is cut off in the middle; repeating a call does no harm. */
 export interface RecordingStore {
   /**
@@ -52,6 +60,8 @@ export interface RecordingStore {
   count(query: Omit<RecordingQuery, 'cursor' | 'limit'>): Promise<number>
   /** All in a live status, oldest first; only those of which `isAsked` says so. */
   live(isAsked?: (id: string) => boolean): Promise<CatalogueEntry[]>
+  /** Of all there are, in no order, and for less than `list` asks; of what is damaged, none. Not one atomic step. */
+  heads(): Promise<EntryHead[]>
 }
 
 /** Whether the state can be had. */

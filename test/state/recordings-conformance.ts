@@ -147,6 +147,8 @@ export function recordingsConform(fresh: () => StoreBench): void {
       expect(ids).toEqual(['processing', 'paused', 'recording', 'pending'])
       const some = await recordings.live((id) => id === 'recording' || id === 'processing' || id === 'failed')
       expect(some.map(({ recording }) => recording.recording_id)).toEqual(['processing', 'recording'])
+      const heads = (await recordings.heads()).map(({ id, revision, status }) => [id, revision, status])
+      expect(heads.sort()).toEqual(statuses.map((status) => [status, 1, status]).sort())
       await recordings.put(entryOf('paused', { revision: 2, recording: { status: 'failed' } }))
       await recordings.remove('pending')
       expect(await recordings.live()).toHaveLength(2)

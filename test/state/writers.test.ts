@@ -38,6 +38,7 @@ async function cuttable() {
     list: real.list.bind(real),
     count: real.count.bind(real),
     live: real.live.bind(real),
+    heads: real.heads.bind(real),
     put: (entry: CatalogueEntry) => across(1, () => real.put(entry)),
     putAll: (entries: readonly CatalogueEntry[]) => across(entries.length, () => real.putAll(entries)),
     remove: (id: string) => across(1, () => real.remove(id)),

@@ -1,9 +1,10 @@
 import type { Logger } from '../../media/ports.ts'
 import type { CatalogueEntry } from '../catalogue-entry.ts'
 import { type Position, parseCursor, writeCursor } from '../cursor.ts'
+import { readHeads } from '../entry-heads.ts'
 import { DamageLog, isLimited, isLive, parseEntry } from '../entry-text.ts'
 import { RecordingLimitError } from '../errors.ts'
-import type { ActiveLimits, RecordingPage, RecordingQuery, RecordingStore } from '../store.ts'
+import type { ActiveLimits, EntryHead, RecordingPage, RecordingQuery, RecordingStore } from '../store.ts'
 import type { RedisLink } from './link.ts'
 import { ADMIT, COUNT, LIST, LIVE, PUT, REMOVE, RENEW } from './recording-scripts.ts'
 
@@ -77,6 +78,10 @@ export class RedisRecordings implements RecordingStore {
 
   async live(isAsked: (id: string) => boolean = () => true): Promise<CatalogueEntry[]> {
     return this.#entries(pairs(await this.#link.run(LIVE)).filter(([member]) => isAsked(parseMember(member).id)))
+  }
+
+  heads(): Promise<EntryHead[]> {
+    return readHeads(this)
   }
 
   close(): void {

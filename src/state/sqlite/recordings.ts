@@ -3,7 +3,8 @@ import type { CatalogueEntry } from '../catalogue-entry.ts'
 import { parseCursor, writeCursor } from '../cursor.ts'
 import { DamageLog, isLive, parseEntry } from '../entry-text.ts'
 import { RecordingLimitError } from '../errors.ts'
-import type { ActiveLimits, RecordingPage, RecordingQuery, RecordingStore } from '../store.ts'
+import { RECORDING_STATUSES } from '../recording-object.ts'
+import type { ActiveLimits, EntryHead, RecordingPage, RecordingQuery, RecordingStore } from '../store.ts'
 import type { Row, SqliteConnection } from './connection.ts'
 
 const MAX_PAGE = 1000
@@ -15,6 +16,10 @@ ON CONFLICT (id) DO UPDATE SET created_ms = excluded.created_ms, room = excluded
   status = excluded.status, is_live = excluded.is_live, is_automatic = excluded.is_automatic,
   revision = excluded.revision, entry = excluded.entry
 WHERE excluded.revision >= recording.revision`
+/** In pieces, as media must not wait for all of them. */
+const HEADS = `
+SELECT id, revision, status, json_extract(entry, '$.manifest_path') AS path
+FROM recording WHERE id > ? AND json_valid(entry) ORDER BY id LIMIT ${MAX_PAGE}`
 /** See `isLimited`. */
 const LIMITED = "SELECT count(*) AS n FROM recording WHERE is_live = 1 AND is_automatic = 0 AND status <> 'processing'"
 
@@ -91,6 +96,21 @@ export class SqliteRecordings implements RecordingStore {
         .flatMap(({ id }) => this.#connection.all('SELECT id, entry FROM recording WHERE id = ?', String(id))),
     )
     return this.#entries(rows)
+  }
+
+  async heads(): Promise<EntryHead[]> {
+    const heads: EntryHead[] = []
+    for (let after = ''; ; ) {
+      const rows = await this.#connection.run(() => this.#connection.all(HEADS, after))
+      for (const { id, revision, status, path } of rows) {
+        after = String(id)
+        const isKnown = RECORDING_STATUSES.find((each) => each === status)
+        if (isKnown === undefined) continue
+        const manifestPath = typeof path === 'string' ? path : null
+        heads.push({ id: after, revision: Number(revision), status: isKnown, manifestPath })
+      }
+      if (rows.length < MAX_PAGE) return heads
+    }
   }
 
   #put(entry: CatalogueEntry): boolean {
