@@ -134,14 +134,15 @@ export class PublishSession implements EngineSession, TransportHandler {
   }
 
   /** For the transport. */
-  onState(state: TransportState): void {
+  onState(state: TransportState, fault?: TapedeckError): void {
     if (this.#isOver) return
     if (state === 'connected') {
       this.#deadlines.connected(performance.now())
       this.#meet('connected')
       this.#meet('tracks_published')
       this.#meet('subscribed')
-    } else if (state === 'closed') this.#finish(this.#deadlines.closed(performance.now()))
+    } else if (fault !== undefined) this.#failed(fault)
+    else if (state === 'closed') this.#finish(this.#deadlines.closed(performance.now()))
   }
 
   /** Every 20 to 50 ms. */

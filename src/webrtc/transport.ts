@@ -1,3 +1,5 @@
+import type { TapedeckError } from '../media/errors.ts'
+
 /** `closed` is final. `disconnected` may still come back. */
 export type TransportState = 'connecting' | 'connected' | 'disconnected' | 'closed'
 
@@ -22,7 +24,8 @@ export interface TransportHandler {
   onPacket(packet: Uint8Array): void
   /** All that came at once was handed over: a good moment to send what was gathered. */
   onBatch?(): void
-  onState(state: TransportState): void
+  /** `fault`: why it closed by itself, where that is no matter of the network. */
+  onState(state: TransportState, fault?: TapedeckError): void
 }
 
 /** Counters of a transport. */

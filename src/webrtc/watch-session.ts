@@ -115,13 +115,16 @@ export class WatchSession implements EngineSession, TransportHandler {
   }
 
   /** For the transport. */
-  onState(state: TransportState): void {
+  onState(state: TransportState, fault?: TapedeckError): void {
     if (this.#isOver) return
     if (state === 'connected' && !this.#deadlines.isConnected) {
       this.#deadlines.connected(performance.now())
       this.#sink.met('connected')
       this.#feed()
-    } else if (state === 'closed') this.#finish(this.#deadlines.closed(performance.now()))
+    } else if (state === 'closed') {
+      const end = this.#deadlines.closed(performance.now())
+      this.#finish(fault === undefined ? end : { reason: 'failed', code: fault.code, message: fault.message })
+    }
   }
 
   /** Every 20 to 50 ms. */

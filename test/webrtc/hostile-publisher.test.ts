@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { LimitError } from '../../src/media/errors.ts'
 import { CHROMIUM, chromiumSources, pass, publishing } from './publishing.ts'
 import { RtpSource } from './rtp-source.ts'
 
@@ -86,6 +87,15 @@ describe('a peer that does not behave', () => {
     }
     expect(new Set(sink.frames.map(({ track }) => track.id)).size).toBe(3)
     expect(sink.tracks).toHaveLength(3)
+  })
+
+  it('ends as failed when its transport says that it floods', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    transport.deliver(...chromiumSources().audio.opus(0))
+    transport.move('closed', new LimitError('packets per second of one peer', { limit: 30_000 }))
+    expect(sink.ends).toEqual([
+      { reason: 'failed', code: 'TD_LIMIT', message: 'packets per second of one peer: the limit is 30000' },
+    ])
   })
 
   it('ends when a sink throws, and takes nothing along', async () => {

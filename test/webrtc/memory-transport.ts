@@ -1,3 +1,4 @@
+import type { TapedeckError } from '../../src/media/errors.ts'
 import { isRtcp, type RtcpPacket } from '../../src/rtp/rtcp.ts'
 import { parseRtcp } from '../../src/rtp/rtcp-parser.ts'
 import type {
@@ -50,10 +51,10 @@ export class MemoryTransport implements Transport {
     this.move('closed')
   }
 
-  move(state: TransportState): void {
+  move(state: TransportState, fault?: TapedeckError): void {
     if (this.state === 'closed') return
     this.state = state
-    this.handler.onState(state)
+    this.handler.onState(state, fault)
   }
 
   /** From the peer: one batch. */

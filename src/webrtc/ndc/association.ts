@@ -1,13 +1,11 @@
 import type { PeerConnection, Track } from 'node-datachannel'
+import { LimitError, type TapedeckError } from '../../media/errors.ts'
 import type { Transport, TransportHandler, TransportState, TransportStats } from '../transport.ts'
 import { parseCandidate, writeCandidate } from './candidate.ts'
+import { FloodWatch, MAX_PACKETS_PER_S } from './flood-watch.ts'
 import type { Gatherer, Gathering } from './gathering.ts'
 import { MEDIA_ID } from './remote-description.ts'
 
-/** One peer sends no more than this, packets per second: 300 Mbit/s. The library queues without a bound what it is not asked to drop. */
-const MAX_PACKETS_PER_S = 30_000
-/** How often the rate is looked at, packets. */
-const RATE_WINDOW_PACKETS = 4096
 /** The library takes so many for one peer (ICE_MAX_CANDIDATES_COUNT of libjuice is 30, with those that it finds itself). */
 const MAX_REMOTE_CANDIDATES = 20
 
@@ -22,9 +20,9 @@ export class NdcAssociation implements Transport, Gatherer {
   readonly #handler: TransportHandler
   readonly #gathering: Gathering
   readonly #onClosed: () => void
+  readonly #flood = new FloodWatch()
   #state: TransportState = 'connecting'
   #candidates = 0
-  #windowAtMs = performance.now()
   #packetsReceived = 0
   #bytesReceived = 0
   #packetsSent = 0
@@ -89,18 +87,7 @@ export class NdcAssociation implements Transport, Gatherer {
   }
 
   close(): void {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    // never from within a callback of the library
-    setImmediate(() => {
-      ignoringErrors(() => this.#track.close())
-      ignoringErrors(() => this.#peer.close())
-    })
-    try {
-      this.#handler.onState('closed')
-    } catch {
-      // it is closed already
-    }
+    this.#close(undefined)
   }
 
   /** For the owner: the library says so. */
@@ -127,8 +114,8 @@ export class NdcAssociation implements Transport, Gatherer {
     if (this.#state === 'closed') return
     this.#packetsReceived++
     this.#bytesReceived += packet.length
-    if (this.#packetsReceived % RATE_WINDOW_PACKETS === 0 && this.#isFlood()) {
-      this.close()
+    if (this.#flood.packet()) {
+      this.#close(new LimitError('packets per second of one peer', { limit: MAX_PACKETS_PER_S }))
       return
     }
     this.#gathering.add(this)
@@ -139,11 +126,19 @@ export class NdcAssociation implements Transport, Gatherer {
     }
   }
 
-  #isFlood(): boolean {
-    const nowMs = performance.now()
-    const elapsedMs = nowMs - this.#windowAtMs
-    this.#windowAtMs = nowMs
-    return RATE_WINDOW_PACKETS * 1000 > elapsedMs * MAX_PACKETS_PER_S
+  #close(fault: TapedeckError | undefined): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    // never from within a callback of the library
+    setImmediate(() => {
+      ignoringErrors(() => this.#track.close())
+      ignoringErrors(() => this.#peer.close())
+    })
+    try {
+      this.#handler.onState('closed', fault)
+    } catch {
+      // it is closed already
+    }
   }
 
   #guard(call: () => void): void {

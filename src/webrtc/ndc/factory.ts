@@ -78,9 +78,7 @@ export class NdcTransportFactory implements TransportFactory {
       return { ...local, transport: association }
     } catch (error) {
       association.close()
-      throw error instanceof TransportError
-        ? error
-        : new TransportError(`WebRTC: ${messageOf(error)}`, { cause: error })
+      throw error instanceof TransportError ? error : this.#failure(error)
     }
   }
 
@@ -120,8 +118,17 @@ export class NdcTransportFactory implements TransportFactory {
     try {
       return new library.PeerConnection('tapedeck', this.#config)
     } catch (error) {
-      throw new TransportError(`WebRTC: ${messageOf(error)}`, { cause: error })
+      throw this.#failure(error)
     }
+  }
+
+  /** The library does not say that its one port is taken, which is what it fails at. */
+  #failure(error: unknown): TransportError {
+    const { udpPort, bindAddress } = this.#options
+    const where = `UDP port ${udpPort}${bindAddress === undefined ? '' : ` of ${bindAddress}`}`
+    const advice = 'end whatever uses it, or choose another one (--webrtc-port, --webrtc-bind)'
+    const port = udpPort === 0 ? '' : `; is ${where} taken? Then ${advice}`
+    return new TransportError(`WebRTC: ${messageOf(error)}${port}`, { cause: error })
   }
 
   /** Returns what lets go. */
