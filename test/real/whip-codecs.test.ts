@@ -22,7 +22,7 @@ let server: WhipServer
 let peers: ChromiumPeers
 beforeAll(async () => {
   peers = await ChromiumPeers.launch()
-  server = await WhipServer.start(place.path, peers.origin)
+  server = await WhipServer.start(place.path, peers.origin, '--reconnect-window', '0s')
 })
 afterAll(async () => {
   await peers?.close()

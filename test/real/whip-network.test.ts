@@ -46,7 +46,7 @@ let movedState = ''
 beforeAll(async () => {
   peers = await ChromiumPeers.launch()
   proxies = await UdpProxies.start()
-  server = await WhipServer.start(place.path, peers.origin)
+  server = await WhipServer.start(place.path, peers.origin, '--reconnect-window', '0s')
   const page = await peers.page({ width: 320, height: 180, rateFps: 20, freshRows: 60 })
   await later(3000)
   await Promise.all([...names.map((name, i) => run(page, name, i + 1)), move(page)])

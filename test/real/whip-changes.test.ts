@@ -1,0 +1,103 @@
+import { setTimeout as later } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ChromiumPlayer } from '../peers/chromium.ts'
+import { ChromiumPeers } from '../peers/chromium-publisher.ts'
+import { pictureWidths } from '../peers/ffmpeg.ts'
+import { judged } from '../peers/judged-file.ts'
+import { recorded } from '../peers/recorded.ts'
+import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { until } from '../peers/until.ts'
+import { WhipServer } from '../peers/whip-rig.ts'
+
+/** Between two pictures where a layer was left: half a second, and what a busy machine adds, ms. */
+const MAX_LEAVING_MS = 1000
+const LAYERS_BPS = [600_000, 250_000, 100_000]
+
+const place = scratch('whip-changes')
+let server: WhipServer
+let peers: ChromiumPeers
+let player: ChromiumPlayer
+beforeAll(async () => {
+  ;[peers, player] = await Promise.all([ChromiumPeers.launch(), ChromiumPlayer.launch()])
+  server = await WhipServer.start(place.path, peers.origin, '--reconnect-window', '0s')
+})
+afterAll(async () => {
+  await Promise.all([peers?.close(), player?.close()])
+  await TapedeckProcess.endAll()
+  place.drop()
+})
+
+/** One file that decodes and plays; the widths that it shows, one after the other. */
+async function widthsOf(name: string): Promise<{ widths: number[]; file: Awaited<ReturnType<typeof judged>> }> {
+  const [{ report, files }] = await recorded(server.tapedeck, name)
+  expect(report.state).toBe('completed')
+  expect(files, name).toHaveLength(1)
+  const [file, all, played] = await Promise.all([judged(files[0]), pictureWidths(files[0]), player.play(files[0], 4)])
+  expect(file.marks.complaints).toBe('')
+  expect([file.tornPictures, file.misplacedPictures], name).toEqual([0, 0])
+  expect(played.error, name).toBeUndefined()
+  expect(played.framesAfterSeek, name).toBeGreaterThan(0)
+  return { widths: all.filter((width, i) => width !== all[i - 1]), file }
+}
+
+describe.concurrent('Chromium changes what it sends', () => {
+  it('a layer of simulcast stops, and comes back', async () => {
+    const page = await peers.page({ rateFps: 20 })
+    for (const codec of ['VP8', 'H264'] as const) {
+      await page.publish(codec, { url: server.whip(codec), codec, simulcast: true, maxBitratesBps: LAYERS_BPS })
+    }
+    await later(7000)
+    for (const name of ['VP8', 'H264']) await page.setActive(name, 'f', false)
+    await later(4000)
+    for (const name of ['VP8', 'H264']) await page.setActive(name, 'f', true)
+    await later(6000)
+    for (const name of ['VP8', 'H264']) await page.close(name)
+    for (const name of ['VP8', 'H264']) {
+      const { widths, file } = await widthsOf(name)
+      console.log(`${name}, layer by layer: ${widths}`)
+      const best = widths.indexOf(640)
+      expect(best).toBeGreaterThanOrEqual(0)
+      expect(widths.slice(best, best + 2)).toEqual([640, 320])
+      expect(widths.at(-1)).toBe(640)
+      const steps = file.madeAtMs.slice(1).map((at, i) => at - file.madeAtMs[i])
+      expect(Math.max(...steps), name).toBeLessThanOrEqual(MAX_LEAVING_MS)
+    }
+  })
+
+  it('its size, again and again, in one file', async () => {
+    const page = await peers.page({ rateFps: 20 })
+    const names = ['VP8', 'VP9', 'AV1', 'H264'] as const
+    for (const codec of names) {
+      await page.publish(`size-${codec}`, { url: server.whip(`size-${codec}`), codec, maxBitratesBps: [500_000] })
+    }
+    await later(4000)
+    await page.change({ width: 320, height: 180 })
+    await later(3000)
+    await page.change({ width: 480, height: 270 })
+    await later(3000)
+    for (const codec of names) await page.close(`size-${codec}`)
+    for (const codec of names) {
+      const { widths } = await widthsOf(`size-${codec}`)
+      console.log(`${codec}, size by size: ${widths}`)
+      expect(widths).toContain(320)
+      expect(widths.at(-1)).toBe(480)
+    }
+  })
+
+  it('what is published is watched by WHEP', async () => {
+    const [page, viewer] = await Promise.all([peers.page({ width: 320, height: 180, rateFps: 20 }), peers.page()])
+    for (const codec of ['VP8', 'H264'] as const) {
+      await page.publish(`seen-${codec}`, { url: server.whip(`seen-${codec}`), codec, maxBitratesBps: [300_000] })
+      await viewer.watch(codec, { url: server.whep(`seen-${codec}`) })
+    }
+    for (const codec of ['VP8', 'H264']) {
+      const seen = await until(`${codec} to be seen and heard`, async () => {
+        const now = await viewer.received(codec)
+        return now.framesDecoded > 60 && now.audioEnergy > 0 ? now : undefined
+      })
+      expect(seen).toMatchObject({ frameWidth: 320, frameHeight: 180, state: 'connected' })
+      expect(await viewer.close(codec)).toBe(200)
+      await page.close(`seen-${codec}`)
+    }
+  })
+})
