@@ -89,6 +89,48 @@ describe.each(FORMATS)('%s', (format) => {
   })
 })
 
+describe.each(['mp4', 'flv', 'mkv', 'webm'] as const)(
+  'a camera, and later a screen and a microphone, in %s',
+  (format) => {
+    it('are in one file, by their names', async () => {
+      const storage = new MemoryStorage()
+      const file = await storage.create('/file')
+      const muxer = createMuxer(format, file)
+      const of = (codec: VideoCodec | AudioCodec, id: number, label: string) => {
+        const { track, packets } = media(codec)
+        return { track: { ...track, id, label }, packets }
+      }
+      const camera = of('vp9', 1, 'camera')
+      const late = [of('vp9', 2, 'screen'), of(format === 'flv' ? 'aac' : 'opus', 3, 'microphone')]
+      muxer.start([camera.track])
+      const write = ({ track, packets }: ReturnType<typeof of>, fromMs: number) => {
+        packets.forEach(({ key, data }, i) => {
+          muxer.write(new Frame(track, fromMs + i * 20, fromMs + i * 20, key || track.kind === 'audio', data))
+        })
+      }
+      write(camera, 0)
+      for (const source of late) {
+        expect(muxer.accepts(source.track)).toBe(true)
+        muxer.add(source.track)
+        write(source, 180_000)
+      }
+      await muxer.finish()
+      await file.close()
+      const reader = await openContainer(await storage.open('/file'))
+      expect(reader.faults).toEqual([])
+      const labels = ['camera', 'screen', 'microphone']
+      // FLV has names in onMetaData alone, for whoever looks there
+      if (format !== 'flv') expect(reader.tracks.map(({ label }) => label)).toEqual(labels)
+      for (const label of labels) expect(Buffer.from(storage.bytesOf('/file')).includes(label)).toBe(true)
+      const first = new Map<number, number>()
+      for await (const { track, pts } of reader.samples()) {
+        if (!first.has(track.id)) first.set(track.id, (pts * 1000) / track.timescale)
+      }
+      expect([...first.values()].map((ms) => Math.round(ms / 1000))).toEqual([0, 180, 180])
+    })
+  },
+)
+
 describe('something else', () => {
   it.each([
     ['nothing', new Uint8Array()],

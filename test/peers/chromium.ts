@@ -4,7 +4,13 @@ import { createServer, type Server } from 'node:http'
 import { extname } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-const TYPES: Readonly<Record<string, string>> = { '.mp4': 'video/mp4', '.mkv': 'video/webm', '.webm': 'video/webm' }
+const TYPES: Readonly<Record<string, string>> = {
+  '.mp4': 'video/mp4',
+  '.mkv': 'video/webm',
+  '.webm': 'video/webm',
+  '.weba': 'audio/webm',
+  '.ogg': 'audio/ogg',
+}
 const ARGS =
   '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required'
 
