@@ -161,7 +161,6 @@ class Peer {
     const stream = new MediaStream()
     pc.ontrack = ({ track }) => stream.addTrack(track)
     const video = document.createElement('video')
-    video.muted = true
     video.autoplay = true
     video.srcObject = stream
     document.body.append(video)
