@@ -28,6 +28,7 @@ const sources: readonly { name: string; args: string }[] = [
   { name: 'sar-mp3', args: `${PICTURE} ${SOUND} -vf setsar=16/11 -c:v libx264 -bf 2 -g 45 -c:a libmp3lame` },
   { name: 'eac3', args: `${SOUND} -c:a eac3` },
   { name: 'pcm', args: `${SOUND} -c:a pcm_s16le` },
+  { name: 'g711', args: `${SOUND} -map 0 -map 0 -ar 8000 -ac 1 -c:a:0 pcm_alaw -c:a:1 pcm_mulaw` },
   {
     name: 'two-cameras',
     args: `${PICTURE} ${PICTURE} ${SOUND} -map 0 -map 1 -map 2 -map 2 -c:v libx264 -g 60 -c:a:0 aac -c:a:1 libopus`,
