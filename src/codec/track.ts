@@ -9,7 +9,7 @@ import { type AudioFacts, audioFacts, av1Facts, type VideoFacts, videoFacts } fr
 import { flacConfig } from './flac.ts'
 import { parseMp3Header } from './mp3.ts'
 import { isVp8Keyframe, parseVp8Keyframe } from './vp8.ts'
-import { isVp9Keyframe, parseVp9Keyframe, vpcCFromVp9 } from './vp9.ts'
+import { isVp9Keyframe, parseVp9Keyframe, splitSuperframe, vpcCFromVp9 } from './vp9.ts'
 import { parseVpcC, writeVpcC } from './vpcc.ts'
 
 /** What somebody who has a decoder configuration knows of its track; the rest is read from the configuration. */
@@ -112,11 +112,17 @@ function withAudio(track: AudioTrack, facts: AudioFacts): Track {
 
 function refineVp9(track: VideoTrack, data: Uint8Array): Track {
   const header = parseVp9Keyframe(data)
-  const sameSize = track.width === header.width && track.height === header.height
+  const size = isLowestLayer(header, track, data) ? track : header
+  const sameSize = track.width === size.width && track.height === size.height
   const known = track.config.length > 0 ? parseVpcC(track.config) : undefined
   const sameCoding = known?.profile === header.profile && known.bitDepth === header.bitDepth
-  if (sameCoding && (sameSize || track.width === 0)) return withVideo(track, header, track.config)
-  return withVideo(track, header, writeVpcC(vpcCFromVp9(data, track.frameRate)))
+  if (sameCoding && (sameSize || track.width === 0)) return withVideo(track, size, track.config)
+  return withVideo(track, size, writeVpcC(vpcCFromVp9(data, track.frameRate)))
+}
+
+/** A superframe begins with its smallest layer: how large the picture is, the sender has said. */
+function isLowestLayer({ width, height }: VideoFacts, track: VideoTrack, data: Uint8Array): boolean {
+  return width <= track.width && height <= track.height && splitSuperframe(data).length > 1
 }
 
 function refineAv1(track: VideoTrack, data: Uint8Array): Track {

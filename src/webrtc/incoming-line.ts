@@ -118,7 +118,7 @@ export class IncomingLine implements IncomingEncodingSink {
       label: isLayer ? `${label} (${encodings[0].rid ?? ''})` : label,
       ...{ kind, format, sink, arena },
     })
-    const outlet = new TrackOutlet(track, encodings)
+    const outlet = new TrackOutlet(track, encodings, this.#context.jitterBudgetMs)
     this.#outlets.push(outlet)
     return outlet
   }

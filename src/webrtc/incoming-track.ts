@@ -87,7 +87,7 @@ export class IncomingTrack {
     const before = this.#track
     try {
       const described = this.#described(unit, before)
-      const track = described === undefined ? undefined : refineTrack(described, unit.data)
+      const track = described === undefined ? undefined : refineTrack(sized(described, unit), unit.data)
       if (track === undefined) return false
       if (track === before) return true
       if (unit.config !== undefined && unit.config.length > 0) this.#clock?.configure(track.config)
@@ -118,6 +118,12 @@ export class IncomingTrack {
 
 function isVideo(codec: ChosenFormat['codec']): codec is 'h264' | 'hevc' | 'av1' | 'vp9' | 'vp8' {
   return codec === 'h264' || codec === 'hevc' || codec === 'av1' || codec === 'vp9' || codec === 'vp8'
+}
+
+/** Of what is shown: a VP9 superframe begins with its smallest layer, which tells only its own size. */
+function sized(track: Track, { width, height }: AccessUnit): Track {
+  if (track.codec !== 'vp9' || width === 0 || (track.width === width && track.height === height)) return track
+  return { ...track, epoch: track.width === 0 ? track.epoch : track.epoch + 1, width, height }
 }
 
 function sizeOf(track: Track): string {

@@ -1,23 +1,24 @@
-import { describeTrack, refineTrack } from '../codec/track.ts'
-import { TapedeckError } from '../media/errors.ts'
-import type { Track } from '../media/track.ts'
 import type { AccessUnit } from '../rtp/access-unit.ts'
 import { LayerSelector, type SelectedUnitSink } from '../rtp/layer-selector.ts'
 import type { IncomingEncoding } from './incoming-encoding.ts'
 import type { IncomingTrack } from './incoming-track.ts'
+
+/** Beyond the jitter budget a layer that waits for a packet may be silent, ms. */
+const PATIENCE_MARGIN_MS = 200
 
 /** One track and the encodings that it is made of: one, or the layers of which the best is taken. */
 export class TrackOutlet implements SelectedUnitSink {
   readonly track: IncomingTrack
   readonly encodings: readonly IncomingEncoding[]
   readonly #selector: LayerSelector | undefined
-  /** What each layer is now; only its size is used. */
-  readonly #shapes: (Track | undefined)[] = []
 
-  constructor(track: IncomingTrack, encodings: readonly IncomingEncoding[]) {
+  /** @param jitterBudgetMs how long a lost packet is waited for */
+  constructor(track: IncomingTrack, encodings: readonly IncomingEncoding[], jitterBudgetMs: number) {
     this.track = track
     this.encodings = encodings
-    if (encodings.length > 1) this.#selector = new LayerSelector(encodings.length, this)
+    if (encodings.length > 1) {
+      this.#selector = new LayerSelector(encodings.length, this, { patienceMs: jitterBudgetMs + PATIENCE_MARGIN_MS })
+    }
   }
 
   /** The encoding that is taken now; undefined while it is none. */
@@ -34,7 +35,7 @@ export class TrackOutlet implements SelectedUnitSink {
       return
     }
     const layer = this.encodings.indexOf(encoding)
-    if (unit.key) this.#measure(selector, layer, unit)
+    if (unit.key && unit.width > 0) selector.size(layer, unit.width, unit.height)
     selector.unit(layer, unit, pts, performance.now())
   }
 
@@ -55,21 +56,5 @@ export class TrackOutlet implements SelectedUnitSink {
   /** Gives out what is held. */
   finish(): void {
     this.#selector?.finish()
-  }
-
-  #measure(selector: LayerSelector, layer: number, unit: AccessUnit): void {
-    const { codec, clockRateHz } = this.track.format
-    try {
-      const known = this.#shapes[layer]
-      const described =
-        known === undefined || unit.config !== undefined
-          ? describeTrack({ id: 1, epoch: 0, timescale: clockRateHz, codec, config: unit.config ?? new Uint8Array() })
-          : known
-      const shape = refineTrack(described, unit.data)
-      this.#shapes[layer] = shape
-      if (shape.kind === 'video') selector.size(layer, shape.width, shape.height)
-    } catch (error) {
-      if (!(error instanceof TapedeckError)) throw error // the track says it when it is written
-    }
   }
 }

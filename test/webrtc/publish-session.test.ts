@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { refineTrack } from '../../src/codec/track.ts'
+import { vector } from '../codec/vectors.ts'
+import { vp9Payloads } from '../rtp/packetizers.ts'
 import { offerOf } from './offers.ts'
 import { CHROMIUM, chromiumSources, pass, publishing } from './publishing.ts'
 import { RtpSource } from './rtp-source.ts'
@@ -103,6 +106,26 @@ describe('a peer that publishes', () => {
       [3, 'pcm-alaw', 8000],
     ])
     expect(sink.last?.strays).toEqual({ unknownSsrc: 0, notNegotiated: 4, malformed: 0 })
+  })
+
+  it('sends spatial layers of VP9 as pictures of the largest one’s size', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const source = new RtpSource({ ...chromiumSources().video.options, payloadType: 98 })
+    const [key, next] = vector('vp9').packets.map(({ data }) => data)
+    const structure = [0x30, 3, 0x56, 1, 0xe0, 6, 0xac, 3, 0xc0] // two layers: 854x480, 1708x960
+    for (let i = 0; i < 20; i++) {
+      const isKey = i % 10 === 0
+      const layer = (spatial: number) => ({ id: i, temporal: 0, base: i, spatial, ...(isKey ? { structure } : {}) })
+      const payloads = [...vp9Payloads(isKey ? key : next, layer(0)), ...vp9Payloads(next, layer(1))]
+      transport.deliver(...source.packets(next, payloads.map(Buffer.from), i * 40))
+      pass(40)
+    }
+    pass(1000)
+    expect(sink.framesOf(2).map((frame) => frame.key)).toEqual(source.sent.map((_, i) => i % 10 === 0))
+    expect(sink.tracks).toMatchObject([{ codec: 'vp9', epoch: 0, width: 1708, height: 960 }])
+    const [{ track, data }] = sink.framesOf(2)
+    expect(refineTrack(track, data)).toBe(track)
+    expect(sink.last?.tracks[1]).toMatchObject({ frames: 20, keyframes: 2, resolutionChanges: 0, width: 1708 })
   })
 
   it('is told apart by a=ssrc where it marks nothing, and by payload type where only one m-line has it', async () => {

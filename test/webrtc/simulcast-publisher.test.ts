@@ -92,6 +92,24 @@ describe('a peer with layers', () => {
     expect(figures).toMatchObject({ trackId: 4, packetsRecovered: 2, rtx: 2 })
   })
 
+  it('waits for a layer as long as for its packets, however long that is', async () => {
+    for (const jitterBudgetMs of [200, 3000]) {
+      const { transport, sink, session } = await publishing(OFFER, { jitterBudgetMs })
+      const sources = layers()
+      for (let i = 0; i < 100; i++) {
+        for (const rid of ['h', 'f'] as const) {
+          const packets = frame(sources[rid], rid, i * 40, i === 0 || (rid === 'h' && i % 10 === 0))
+          transport.deliver(...(rid === 'f' && i === 50 ? packets.slice(1) : packets))
+        }
+        pass(40)
+      }
+      // what was missing of one frame comes after 2 s
+      const left = sink.framesOf(2).some(({ track }) => track.kind === 'video' && track.width === WIDTHS.h)
+      expect([jitterBudgetMs, left]).toEqual([jitterBudgetMs, jitterBudgetMs === 200])
+      session.close()
+    }
+  })
+
   it('that marks a packet with a layer it did not offer is not believed', async () => {
     const { transport, sink } = await publishing(OFFER)
     const stranger = new RtpSource({ ...layers().f.options, extensions: { 4: '1', 10: 'zz' } })
