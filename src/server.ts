@@ -19,6 +19,7 @@ import {
 } from './config.ts'
 import { DeliveryLog } from './events/delivery-log.ts'
 import type { EventLog } from './events/event-log.ts'
+import type { UploadIngest } from './ingest/upload/upload-ingest.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
 import type { Logger } from './media/ports.ts'
@@ -26,6 +27,7 @@ import { AuditLog } from './recorder/audit.ts'
 import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
 import { RtmpListeners } from './server/rtmp-listeners.ts'
+import { makeUploads } from './server/uploads.ts'
 import { packageVersion } from './server/version.ts'
 import { WebrtcDoors } from './server/webrtc.ts'
 import { openWorks, type ServerWorks } from './server/works.ts'
@@ -65,6 +67,8 @@ export class TapedeckServer {
   readonly settings: Settings
   readonly hub: Hub
   readonly recorder: Recorder
+  /** What browsers record themselves. */
+  readonly uploads: UploadIngest
   readonly #logger: Logger
   readonly #journal: SqliteJournal
   readonly #audit: AuditLog
@@ -103,6 +107,7 @@ export class TapedeckServer {
       config: { ...recorderSettings(settings), recordAll: false }, // the service does it
       logger,
     })
+    this.uploads = makeUploads({ settings, hub: this.hub, storage: this.#storage, logger })
     this.#rtmp = new RtmpListeners(settings, { hub: this.hub, access: this.#access, logger })
     this.#metrics = this.#makeMetrics(() => this.#storage.freeBytes(this.recorder.directory).catch(() => undefined))
   }
@@ -145,6 +150,7 @@ export class TapedeckServer {
       void this.#webrtc?.lookAtPort()
       await this.recorder.start()
       this.#works.service.open()
+      await this.uploads.open()
       addresses = { ...addresses, ...(await this.#rtmp.listen()) }
     } catch (error) {
       await this.stop({ deadlineMs: 0 })
@@ -175,9 +181,11 @@ export class TapedeckServer {
       ])
     }
     const closing = this.#rtmp.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))
+    const parking = this.uploads.close()
     this.hub.close()
     this.#webrtc?.whip.close()
     const unfinished = await this.#finishRecordings(Math.max(0, endsAtMs - performance.now()), closing)
+    await this.#attempt('uploads', parking)
     await this.#closeWorks()
     this.#serviceMetrics?.close()
     this.#metrics.close()
@@ -231,6 +239,7 @@ export class TapedeckServer {
         ...common,
         control: service,
         jobs,
+        uploads: this.uploads,
         deliveries: new DeliveryLog(store.tasks, this.settings.webhookUrl ?? []),
         state: store,
         secret: this.#secret,

@@ -17,6 +17,13 @@ export type ListOptions = Omit<RouteInput<'listRecordings'>['query'], 'limit'> &
 export type JobListOptions = Omit<RouteInput<'listJobs'>['query'], 'limit'> & { readonly limit?: number }
 /** Which deliveries of webhooks. */
 export type DeliveryListOptions = Omit<RouteInput<'listDeliveries'>['query'], 'limit'> & { readonly limit?: number }
+/** Which chunk of which upload; its checksum is made by the client. */
+export type ChunkOptions = Omit<RouteInput<'uploadChunk'>['query'], 'sha256' | 'seq' | 'token' | 'start' | 'sent'> & {
+  readonly seq: number
+  /** When the media of the chunk began, and when it is sent, by one clock, ms. */
+  readonly start?: number
+  readonly sent?: number
+}
 /** A recording as the API tells it. */
 export type Recording = RouteAnswer<'getRecordingStatus'>
 
@@ -169,6 +176,24 @@ export class TapedeckClient {
     await this.#connection.request('disconnectParticipant', [room, participant], call)
   }
 
+  /** A chunk of what was recorded elsewhere: on disk once this resolves. The same one again changes nothing. */
+  async uploadChunk(
+    room: string,
+    participant: string,
+    chunk: ChunkOptions,
+    bytes: Uint8Array<ArrayBuffer>,
+    call?: CallOptions,
+  ): JsonAnswer<'uploadChunk'> {
+    const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+    const sha256 = Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return this.#json('uploadChunk', [room, participant], { ...call, query: { ...chunk, sha256 }, bytes })
+  }
+
+  /** Which chunks of an upload have come. */
+  getUpload(room: string, participant: string, session: string, call?: CallOptions): JsonAnswer<'getUpload'> {
+    return this.#json('getUpload', [room, participant], { ...call, query: { session } })
+  }
+
   /** Work after the stop, newest first. */
   listJobs(query: JobListOptions = {}, call?: CallOptions): JsonAnswer<'listJobs'> {
     return this.#json('listJobs', [], { ...call, query })
@@ -220,7 +245,7 @@ export class TapedeckClient {
   async #json<Id extends OperationId>(
     id: Id,
     path: readonly string[],
-    more: CallOptions & { query?: Query; body?: unknown } = {},
+    more: CallOptions & { query?: Query; body?: unknown; bytes?: Uint8Array<ArrayBuffer> } = {},
   ): JsonAnswer<Id> {
     const response = await this.#connection.request(id, path, more)
     return JSON.parse(await response.text())

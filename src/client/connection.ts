@@ -39,7 +39,12 @@ export class Connection {
   async request(
     id: OperationId,
     pathParameters: readonly string[],
-    more: CallOptions & { query?: Query; body?: unknown; headers?: Readonly<Record<string, string>> } = {},
+    more: CallOptions & {
+      query?: Query
+      body?: unknown
+      bytes?: Uint8Array<ArrayBuffer>
+      headers?: Readonly<Record<string, string>>
+    } = {},
   ): Promise<Response> {
     const [method, pattern] = OPERATIONS[id]
     const names = [...pathParameters]
@@ -51,8 +56,10 @@ export class Connection {
         ...more.headers,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(more.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(more.bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       },
       ...(more.body === undefined ? {} : { body: JSON.stringify(more.body) }),
+      ...(more.bytes === undefined ? {} : { body: more.bytes }),
       ...(more.signal === undefined ? {} : { signal: more.signal }),
     })
     if (!response.ok) throw await errorOf(response)

@@ -4,6 +4,7 @@ import { z } from 'zod'
 export const OPTION_GROUPS = [
   'Listening',
   'WebRTC',
+  'Uploads',
   'Recording',
   'Recordings on request',
   'Retention',

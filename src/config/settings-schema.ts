@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recorderConfigSchema } from '../recorder/config.ts'
 import { DURATION_TEXT as DURATION, optionHelp, pathText as path, wholeNumber } from './option-help.ts'
 import { serviceSettings } from './service-settings.ts'
+import { uploadSettings } from './upload-settings.ts'
 import { duration, endpoint, endpointOrOff } from './values.ts'
 import { webrtcSettings } from './webrtc-settings.ts'
 
@@ -124,6 +125,7 @@ export const settingsSchema = z.object({
   ...serviceSettings,
 
   ...webrtcSettings,
+  ...uploadSettings,
 
   requireToken: z
     .boolean()

@@ -19,6 +19,8 @@ export interface PublisherInfo {
   readonly source: 'rtmp' | 'rtmps' | 'embedded' | 'pull' | 'whip' | 'upload'
   /** For people and logs: the peer's address. */
   readonly peer?: string
+  /** When its media began, where that was before the stream: ms since 1970. */
+  readonly beganAtMs?: number
   /** Of the session in the media engine that whoever watches over the same engine asks for. */
   readonly session?: string
   /** Ends the connection behind the stream; called when the stream is replaced or kicked. */
@@ -53,7 +55,8 @@ export interface StreamOwner {
 export class LiveStream {
   readonly address: StreamAddress
   readonly publisher: PublisherInfo
-  readonly startedAtMs = Date.now()
+  /** Ms since 1970. */
+  readonly startedAtMs: number
   readonly stats = new StreamStats()
   readonly #logger: Logger
   readonly #owner: StreamOwner
@@ -74,6 +77,7 @@ export class LiveStream {
     this.#gop = new GopCache(gopBudget)
     this.address = address
     this.publisher = publisher
+    this.startedAtMs = Math.min(publisher.beganAtMs ?? Number.POSITIVE_INFINITY, Date.now())
     this.#logger = logger
     this.#owner = owner
   }

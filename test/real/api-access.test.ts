@@ -50,6 +50,8 @@ const MATRIX: Readonly<Record<OperationId, string>> = {
   getRoom: /*            */ '--- +- ++- +- ++ -',
   listParticipants: /*   */ '--- -- ++- +- ++ -',
   disconnectParticipant: '--- -- ++- +- ++ -',
+  uploadChunk: /*        */ '++- -- --- -- -- -', // whose token grants "publish"
+  getUpload: /*          */ '++- -- --- -- -- -',
   listJobs: /*           */ '--- -- +++ ++ ++ -',
   retryJob: /*           */ '--- -- +++ ++ ++ -',
   cancelJob: /*          */ '--- -- +++ ++ ++ -',
@@ -60,6 +62,8 @@ const MATRIX: Readonly<Record<OperationId, string>> = {
   getDocs: /*            */ '+++ ++ +++ ++ ++ +',
 }
 const PUBLIC: readonly string[] = ['getOpenApi', 'getDocs']
+/** For streams, by the same tokens as they. */
+const OF_STREAMS: readonly string[] = ['uploadChunk', 'getUpload']
 const MOUNTS = ['/api', '/api/webrtc']
 const operations = Object.keys(OPERATIONS).filter((id): id is OperationId => id in OPERATIONS)
 
@@ -190,7 +194,7 @@ describe.each(MOUNTS)('%s', (mount) => {
         code: 'TD_BAD_TOKEN',
       })
     }
-    for (const name of ['for streams', 'an unknown role']) {
+    for (const name of OF_STREAMS.includes(id) ? ['an unknown role'] : ['for streams', 'an unknown role']) {
       const { status, text } = await ask(id, mount, 'own', tokens.get(name))
       expect({ name, status, code: codeIn(text) }).toEqual({ name, status: 403, code: 'TD_FORBIDDEN' })
     }

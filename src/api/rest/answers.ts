@@ -83,6 +83,17 @@ export const roomsAnswer = z.object({ rooms: z.array(roomAnswer), count })
 /** Who is in a room. */
 export const participantsAnswer = z.object({ participants: z.array(participant), count })
 
+/** How an upload stands. */
+export const uploadAnswer = z
+  .object({
+    session: z.string(),
+    state: z.enum(['open', 'ended', 'failed']),
+    next_seq: count.describe('The first chunk that has not come'),
+    early: z.array(count).describe('Chunks that came before their turn'),
+    problem: z.string().nullable().describe('Why it failed'),
+  })
+  .meta({ id: 'Upload' })
+
 /** Work after the stop. */
 export const jobAnswer = z
   .object({

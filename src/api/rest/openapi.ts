@@ -20,7 +20,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   401: 'No token, or one that proves nothing',
   403: 'It is known who asks, and they may not do this',
   404: 'There is no such thing',
-  409: 'It is on hold, or run by another server',
+  409: 'It is on hold, or run by another server; a chunk: another one has its number',
   412: 'The file has changed',
   413: 'The body is too large',
   415: 'The body is not JSON',
@@ -63,7 +63,9 @@ function operation(id: string, path: string, route: Route): ZodOpenApiOperationO
     description: accessText(route.permission),
     ...(route.permission === 'public' ? { security: [] } : {}),
     requestParams: { ...(path.includes('{') ? { path: route.params } : {}), query: route.query },
-    ...(route.body === noBody ? {} : { requestBody: { content: { 'application/json': { schema: route.body } } } }),
+    ...(route.body === noBody
+      ? {}
+      : { requestBody: { content: { [route.bodyMedia ?? 'application/json']: { schema: route.body } } } }),
     responses: {
       [String(route.status)]: {
         description: MEANINGS[route.status] ?? '',
@@ -77,6 +79,8 @@ function operation(id: string, path: string, route: Route): ZodOpenApiOperationO
 function accessText(permission: Route['permission']): string {
   if (permission === 'public') return 'For everybody.'
   if (permission === 'known') return 'For everybody with a token for the API; the answer holds what they may see.'
+  if (permission === 'publish')
+    return 'For whoever may publish under the name: a token that grants `publish`, as with WHIP.'
   const reaches = Object.entries(PERMISSIONS[permission]).filter(([, reach]) => reach !== 'none')
   return `\`${permission}\`: ${reaches.map(([role, reach]) => `${role} (${REACHES[reach]})`).join(', ')}.`
 }

@@ -26,6 +26,8 @@ export const OPERATIONS = {
   getRoom: ['GET', '/rooms/{room_id}'],
   listParticipants: ['GET', '/rooms/{room_id}/participants'],
   disconnectParticipant: ['DELETE', '/rooms/{room_id}/participants/{participant_id}'],
+  uploadChunk: ['POST', '/rooms/{room_id}/participants/{participant_id}/chunks'],
+  getUpload: ['GET', '/rooms/{room_id}/participants/{participant_id}/chunks'],
   listJobs: ['GET', '/jobs'],
   retryJob: ['POST', '/jobs/{job_id}/retry'],
   cancelJob: ['DELETE', '/jobs/{job_id}'],

@@ -33,6 +33,36 @@ export const roomParams = z.strictObject({ room_id: roomId })
 export const roomRecordingParams = z.strictObject({ room_id: roomId, recording_id: recordingId })
 /** `/rooms/{room_id}/participants/{participant_id}` */
 export const participantParams = z.strictObject({ room_id: roomId, participant_id: participantId })
+const upload = {
+  session: z
+    .string()
+    .regex(/^[\w.:~-]{1,128}$/)
+    .describe('Chosen by the browser: one for each MediaRecorder'),
+  token: z.string().max(4096).optional().describe('Where there is no Authorization header'),
+}
+/** Which upload. */
+export const uploadQuery = z.strictObject(upload)
+const clockMs = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER)
+/** Which chunk of which upload. */
+export const chunkQuery = z.strictObject({
+  ...upload,
+  seq: z
+    .string()
+    .regex(/^\d{1,7}$/)
+    .transform(Number)
+    .describe('Number of the chunk, from 0'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/)
+    .transform((text) => text.toLowerCase())
+    .describe('SHA-256 of its bytes, hexadecimal'),
+  kind: z.enum(['camera', 'screen', 'microphone']).optional().describe('What it shows'),
+  label: z.string().min(1).max(64).optional().describe('The name of its tracks; "kind" by default'),
+  start: clockMs.optional().describe('When the media of the chunk began, by the browser’s clock, ms'),
+  sent: clockMs.optional().describe('When the chunk was sent, by the same clock, ms'),
+  final: z.enum(['true', 'false']).optional().describe('true: nothing follows; the body may be empty'),
+})
+
 /** `/recordings/{recording_id}` */
 export const recordingParams = z.strictObject({ recording_id: recordingId })
 /** `/recordings/{recording_id}/files/{file_id}` */

@@ -3,7 +3,7 @@ import { RecordingMissingError } from '../../service/errors.ts'
 import type { CatalogueEntry } from '../../state/catalogue-entry.ts'
 import type { Caller } from '../caller.ts'
 import { DownloadLinks } from '../download-links.ts'
-import { demand, demandRole } from '../permission.ts'
+import { demand, demandRole, type Permission } from '../permission.ts'
 import type { Handlers, JsonOperationId } from './call.ts'
 import { catalogueHandlers } from './catalogue-handlers.ts'
 import { docsRoutes } from './docs-page.ts'
@@ -17,6 +17,7 @@ import { roomHandlers } from './room-handlers.ts'
 import { ROUTES, type Route } from './routes.ts'
 import { serverHandlers } from './server-handlers.ts'
 import type { ApiServices } from './services.ts'
+import { uploadRoutes } from './upload-routes.ts'
 import { webhookHandlers } from './webhook-handlers.ts'
 
 /** Where the same API is to be found. */
@@ -92,12 +93,14 @@ class Router {
       links: this.#links,
       admit: (request) => this.#doorkeeper.admit(request),
     })
+    const { uploads, access, logger } = this.#services
+    if (uploads !== undefined) void scope.register(async (inner) => uploadRoutes(inner, { uploads, access, logger }))
     docsRoutes(scope, mount, this.#services.version)
   }
 
   /** Turns away before a body is read. */
   #admit(request: FastifyRequest, { permission }: Route): void {
-    if (permission === 'public') return
+    if (permission === 'public' || permission === 'publish') return
     const caller = this.#doorkeeper.admit(request)
     if (permission !== 'known') demandRole(caller, permission)
   }
@@ -145,8 +148,8 @@ class Router {
   }
 }
 
-function isPermission(permission: Route['permission']): permission is Exclude<Route['permission'], 'known' | 'public'> {
-  return permission !== 'known' && permission !== 'public'
+function isPermission(permission: Route['permission']): permission is Permission {
+  return permission !== 'known' && permission !== 'public' && permission !== 'publish'
 }
 
 function isJsonOperation(name: string): name is JsonOperationId {

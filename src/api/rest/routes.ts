@@ -10,12 +10,15 @@ export interface Route {
   readonly tag: 'Recording' | 'Recordings' | 'Rooms' | 'Jobs' | 'Webhooks' | 'Server'
   /**
    * With a `recording_id` in the path it is asked for that recording, with a `room_id` alone for that room, otherwise for the
-   * role. `known`: everybody who has business here; the answer is cut to what they may see. `public`: everybody.
+   * role. `known`: everybody who has business here; the answer is cut to what they may see. `public`: everybody. `publish`:
+   * whoever may publish under the name, as with WHIP.
    */
-  readonly permission: Permission | 'known' | 'public'
+  readonly permission: Permission | 'known' | 'public' | 'publish'
   readonly params: z.ZodObject
   readonly query: z.ZodObject
   readonly body: z.ZodType
+  /** Of a body that is not JSON. */
+  readonly bodyMedia?: string
   readonly status: 200 | 201 | 204
   /** JSON, unless `media` says otherwise. `z.undefined()` for none. */
   readonly answer: z.ZodType
@@ -162,6 +165,25 @@ export const ROUTES = {
     status: 204,
     answer: nothing,
   },
+  uploadChunk: {
+    ...ofRoom,
+    summary: 'A chunk of what a browser records itself; it is on disk when this is answered',
+    permission: 'publish',
+    params: requests.participantParams,
+    query: requests.chunkQuery,
+    body: bytes,
+    bodyMedia: 'application/octet-stream',
+    answer: answers.uploadAnswer,
+    errors: [409, 507],
+  },
+  getUpload: {
+    ...ofRoom,
+    summary: 'Which chunks of an upload have come',
+    permission: 'publish',
+    params: requests.participantParams,
+    query: requests.uploadQuery,
+    answer: answers.uploadAnswer,
+  },
   listJobs: {
     ...plain,
     tag: 'Jobs',
@@ -220,8 +242,8 @@ export const ROUTES = {
   getDocs: { ...ofServer, summary: 'A page that shows it', answer: z.string(), media: 'text/html' },
 } as const satisfies Readonly<Record<OperationId, Route>>
 
-/** Those whose answer is not made by a handler of JSON. */
-export type RawOperationId = 'downloadFile' | 'getOpenApi' | 'getDocs'
+/** Those that the router does not answer by a handler of JSON: bytes go in or out, or others may use them. */
+export type RawOperationId = 'downloadFile' | 'uploadChunk' | 'getUpload' | 'getOpenApi' | 'getDocs'
 
 /** What an operation takes, as a client writes it. */
 export interface RouteInput<Id extends OperationId> {

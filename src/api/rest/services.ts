@@ -1,4 +1,5 @@
 import type { DeliveryLog } from '../../events/delivery-log.ts'
+import type { UploadIngest } from '../../ingest/upload/upload-ingest.ts'
 import type { JobQueue } from '../../jobs/job.ts'
 import type { Logger } from '../../media/ports.ts'
 import type { RecordingControl } from '../../service/control.ts'
@@ -12,6 +13,8 @@ export interface ApiServices {
   /** What became of webhooks. */
   readonly deliveries: Pick<DeliveryLog, 'list' | 'replay'>
   readonly access: Access
+  /** For chunks of what browsers record themselves; none are taken where it is undefined. */
+  readonly uploads?: UploadIngest
   readonly state: Pick<StateStore, 'kind' | 'health'>
   readonly logger: Logger
   /** What tokens are signed with; download links get a key that is derived from it. */

@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { streamAddress } from '../../live/address.ts'
+import type { Hub } from '../../live/hub.ts'
+import type { StreamAddress } from '../../live/stream.ts'
+import { MisuseError } from '../../media/errors.ts'
+import type { Logger } from '../../media/ports.ts'
+import { ChunkDirectory } from './chunk-directory.ts'
+import { ChunkSpool } from './chunk-spool.ts'
+import { UploadBusyError, UploadMissingError } from './errors.ts'
+import { MAX_OPEN_SESSIONS, UploadParticipant } from './upload-participant.ts'
+import { type Chunk, UploadSession, type UploadStatus } from './upload-session.ts'
+
+/** Bytes of one participant that are on their way or came before their turn. */
+const MAX_IN_FLIGHT_BYTES = 10_000_000
+/** Uploads that are known, of everybody: those that go on and those that may be resumed. */
+const MAX_SESSIONS = 10_000
+/** How long an upload that rests or has ended is known, ms: a day. */
+const KEPT_MS = 86_400_000
+const TICK_MS = 1000
+/** An age that a browser gives for a chunk is not believed beyond this, ms. */
+const MAX_AGE_MS = 60_000
+
+/** What uploads stand on. */
+export interface UploadIngestOptions {
+  readonly hub: Hub
+  readonly logger: Logger
+  /** Chunks are kept below this. */
+  readonly directory: string
+  /** Chunks are forced to the disk before they are acknowledged. */
+  readonly isSynced: boolean
+  /** After so long without a chunk an upload is lost, ms; it may be resumed. */
+  readonly idleMs: number
+  /** Asked before a chunk is taken. @throws when the disk has no room for it */
+  demandRoom(): Promise<void>
+  /** A monotonic clock, ms; `performance.now` by default. */
+  readonly now?: () => number
+}
+
+/** Whose chunk it is. */
+export interface UploadOrigin {
+  /** Chosen by the browser: one for each `MediaRecorder`. */
+  readonly session: string
+  /** What a person would call it: camera, screen, microphone. */
+  readonly label?: string | undefined
+  /** For people and logs. */
+  readonly peer?: string | undefined
+  /** How long ago the media of the chunk began, by the browser's own clock, ms. */
+  readonly ageMs?: number | undefined
+}
+
+/**
+ * Takes what browsers record themselves (`MediaRecorder`), chunk by chunk, where WebRTC cannot be had. What was acknowledged is
+ * on disk, and comes into the recordings: after an end of this process, too.
+ */
+export class UploadIngest {
+  readonly #options: UploadIngestOptions
+  readonly #now: () => number
+  readonly #participants = new Map<string, UploadParticipant>()
+  /** By directory: each upload is opened once. */
+  readonly #opening = new Map<string, Promise<UploadSession>>()
+  #sessionCount = 0
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(options: UploadIngestOptions) {
+    this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+  }
+
+  /** Uploads that are read now, and all that are known. */
+  get stats(): { readonly live: number; readonly known: number } {
+    let live = 0
+    for (const { sessions } of this.#participants.values()) {
+      for (const session of sessions.values()) if (session.isLive) live++
+    }
+    return { live, known: this.#sessionCount }
+  }
+
+  /** Finds what an earlier run left, and reads on where something was not read. */
+  async open(): Promise<void> {
+    const names = await readdir(this.#options.directory).catch(() => [])
+    for (const name of names.slice(0, MAX_SESSIONS)) await this.#recover(name)
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref()
+  }
+
+  /**
+   * Takes a chunk of what `participant` in `room` records. It is on disk when this resolves. The same one again changes nothing.
+   * @throws BadNameError, NameBusyError, LimitError
+   * @throws UploadBusyError, UploadEndedError, ChunkConflictError, ChunkChecksumError, ChunkSizeError
+   * @throws StorageError, and what `demandRoom` throws
+   */
+  async accept(address: StreamAddress, origin: UploadOrigin, chunk: Chunk): Promise<UploadStatus> {
+    if (this.#isClosed) throw new MisuseError('uploads are closed')
+    const participant = this.#participant(streamAddress(address.room, address.participant))
+    const session = await this.#session(participant, origin)
+    if (session.has(chunk)) return session.status
+    await this.#options.demandRoom()
+    if (session.isOpen) await participant.begin(session, origin.peer)
+    const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
+    if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
+    await session.take(chunk, room)
+    return session.status
+  }
+
+  /** @throws UploadMissingError */
+  status({ room, participant }: StreamAddress, session: string): UploadStatus {
+    const found = this.#participants.get(keyOf(room, participant))?.sessions.get(session)
+    if (found === undefined) throw new UploadMissingError(session)
+    return found.status
+  }
+
+  /** Ends all streams; what was not read is read after the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    const participants = [...this.#participants.values()]
+    for (const participant of participants) participant.end('shutdown')
+    await Promise.all(participants.map((participant) => participant.parked()))
+    const sessions = participants.flatMap((participant) => [...participant.sessions.values()])
+    await Promise.all(sessions.map((session) => session.settle(true)))
+  }
+
+  #participant(address: StreamAddress): UploadParticipant {
+    const key = keyOf(address.room, address.participant)
+    let found = this.#participants.get(key)
+    if (found === undefined) {
+      const { hub, logger, idleMs } = this.#options
+      found = new UploadParticipant(address, { hub, logger, idleMs, now: this.#now })
+      this.#participants.set(key, found)
+    }
+    return found
+  }
+
+  #session(participant: UploadParticipant, origin: UploadOrigin): Promise<UploadSession> {
+    const known = participant.sessions.get(origin.session)
+    if (known !== undefined) return Promise.resolve(known)
+    const { room, participant: name } = participant.address
+    const path = join(this.#options.directory, nameOf(room, name, origin.session))
+    let opening = this.#opening.get(path)
+    if (opening === undefined) {
+      opening = this.#create(participant, origin, path).finally(() => this.#opening.delete(path))
+      this.#opening.set(path, opening)
+    }
+    return opening
+  }
+
+  async #create(participant: UploadParticipant, origin: UploadOrigin, path: string): Promise<UploadSession> {
+    const open = [...participant.sessions.values()].filter(({ isOpen }) => isOpen).length
+    if (open >= MAX_OPEN_SESSIONS) throw new UploadBusyError('uploads of one participant', MAX_OPEN_SESSIONS)
+    if (this.#sessionCount >= MAX_SESSIONS) throw new UploadBusyError('uploads', MAX_SESSIONS)
+    if (!participant.isLive) this.#options.hub.demandFree(participant.address)
+    await this.#options.demandRoom()
+    const { room, participant: name } = participant.address
+    const { session, label, ageMs = 0 } = origin
+    const spool = await ChunkSpool.create(new ChunkDirectory(path, this.#options.isSynced), {
+      version: 1,
+      room,
+      participant: name,
+      session,
+      ...(label === undefined ? {} : { label }),
+      beganAtMs: Date.now() - Math.min(Math.max(ageMs, 0), MAX_AGE_MS),
+      state: 'open',
+    })
+    return this.#add(participant, spool)
+  }
+
+  #add(participant: UploadParticipant, spool: ChunkSpool): UploadSession {
+    const session = new UploadSession(spool, this.#options.logger, this.#now)
+    participant.sessions.set(session.id, session)
+    this.#sessionCount++
+    return session
+  }
+
+  async #recover(name: string): Promise<void> {
+    const { directory, isSynced, logger } = this.#options
+    try {
+      const spool = await ChunkSpool.open(new ChunkDirectory(join(directory, name), isSynced))
+      const participant = this.#participant(streamAddress(spool.facts.room, spool.facts.participant))
+      const session = this.#add(participant, spool)
+      if (session.hasMore) await participant.begin(session, undefined)
+    } catch (error) {
+      logger.warn({ err: error, path: join(directory, name) }, 'what is left of an upload cannot be read on')
+    }
+  }
+
+  async #tick(): Promise<void> {
+    for (const [key, participant] of this.#participants) {
+      try {
+        await participant.tick()
+        await this.#forget(participant)
+      } catch (error) {
+        this.#options.logger.error({ err: error, ...participant.address }, 'an upload could not be settled')
+      }
+      if (participant.sessions.size === 0 && !participant.isLive) this.#participants.delete(key)
+    }
+  }
+
+  /** Uploads of long ago, and the chunks of those that cannot be read. */
+  async #forget(participant: UploadParticipant): Promise<void> {
+    for (const [id, session] of participant.sessions) {
+      if (session.isLive) continue
+      const isUseless = session.status.state === 'failed' && session.spool.rowBytes + session.spool.earlyBytes > 0
+      if (isUseless) await session.spool.empty()
+      if (this.#now() - session.heardAtMs < KEPT_MS) continue
+      participant.sessions.delete(id)
+      this.#sessionCount--
+      await session.spool.drop()
+    }
+  }
+}
+
+function keyOf(room: string, participant: string): string {
+  return `${room.length}:${room}/${participant}`
+}
+
+/** Names are not paths. */
+function nameOf(room: string, participant: string, session: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([room, participant, session]))
+    .digest('hex')
+    .slice(0, 40)
+}
