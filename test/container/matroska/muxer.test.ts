@@ -303,6 +303,26 @@ describe('tracks that come late', () => {
   })
 })
 
+it('states colours as the bitstream does, and brings those of VP9 back', async () => {
+  const vp9 = realTrack(1, 'vp9', 'vp9')
+  const config = Uint8Array.from(vp9.config)
+  config.set([(config[2] & 0xfe) | 1, 9, 16, 9], 2) // full range, BT.2020, PQ
+  const track = { ...vp9, config }
+  const bytes = await finished([new Frame(track, 0, 0, true, Uint8Array.of(1))], [track])
+  const reader = await openMatroska(new MemoryFile(bytes))
+  expect(Buffer.from(reader.tracks[0].config)).toEqual(Buffer.from(config))
+  const tracks = find(segmentOf(bytes).children, E.TRACKS)
+  const entry = find(childrenOf(tracks, 'tracks'), E.TRACK_ENTRY)
+  const colour = find(childrenOf(find(childrenOf(entry, 'entry'), E.VIDEO), 'video'), E.COLOUR)
+  const codes = [...childrenOf(colour, 'colour')].map((child) => [child.id, readUint(child)])
+  expect(codes).toEqual([
+    [E.MATRIX_COEFFICIENTS, 9],
+    [E.RANGE, 2],
+    [E.TRANSFER_CHARACTERISTICS, 16],
+    [E.PRIMARIES, 9],
+  ])
+})
+
 describe('new epochs', () => {
   const started = (track: Track) => {
     const muxer = new MatroskaMuxer(new MemorySink())
