@@ -21,6 +21,16 @@ export function beginsKeyframe(codec: ForwardCodec, payload: Uint8Array): boolea
   }
 }
 
+/**
+ * Whether nothing before this payload is needed to decode from it on. Of H.264 and HEVC not where a keyframe's first slice comes
+ * alone: its parameter sets may have been sent before it.
+ */
+export function beginsStream(codec: ForwardCodec, payload: Uint8Array): boolean {
+  if (codec === 'h264') return beginsKeyframe(codec, payload) && [7, 24].includes(payload[0] & 0x1f) // SPS, STAP-A
+  if (codec === 'h265') return beginsKeyframe(codec, payload) && [32, 48].includes((payload[0] >> 1) & 0x3f) // VPS, AP
+  return beginsKeyframe(codec, payload)
+}
+
 /** Parameter sets or an IDR slice, alone, in STAP-A or at the start of FU-A: RFC 6184 §5.6 to §5.8. */
 function beginsH264(payload: Uint8Array): boolean {
   if (payload.length < 2) return false

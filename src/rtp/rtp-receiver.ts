@@ -1,5 +1,6 @@
 import type { SourceTrackFigures } from '../media/source-report.ts'
 import { GivenUp } from './given-up.ts'
+import { HeldStart } from './held-start.ts'
 import { MissingPackets } from './missing-packets.ts'
 import type { RtpPacket } from './packet.ts'
 import { PacketRing } from './packet-ring.ts'
@@ -21,6 +22,8 @@ export interface RtpReceiverOptions {
   readonly nack: boolean
   /** How long a hole is waited for, ms; 1000 by default. */
   readonly jitterBudgetMs?: number
+  /** Whether nothing before this packet is of use; without, the first packet to come is the first of all. */
+  readonly isBeginning?: (packet: RtpPacket) => boolean
   readonly outbox: RtcpOutbox
   readonly sink: PacketSink
 }
@@ -73,6 +76,8 @@ export class RtpReceiver {
   readonly #restarts: RestartWatch
   readonly #givenUp = new GivenUp()
   readonly #due: number[] = []
+  /** Until the first packet has gone on. */
+  #start: HeldStart | undefined
   /** Extended sequence numbers: the first of all, the next to go on, the highest that came. -1 before the first packet. */
   #first = -1
   #next = -1
@@ -95,6 +100,7 @@ export class RtpReceiver {
     this.#sink = options.sink
     this.#missing = new MissingPackets(options.jitterBudgetMs ?? DEFAULT_BUDGET_MS, options.nack)
     this.#statistics = new ReceptionStatistics(options.ssrc, options.clockRateHz)
+    if (options.isBeginning !== undefined) this.#start = new HeldStart(options.isBeginning)
     for (const [rtx, original] of options.rtxPayloadTypes ?? []) this.#repeats[rtx & 0x7f] = original & 0x7f
   }
 
@@ -117,6 +123,7 @@ export class RtpReceiver {
 
   /** Asks again, gives up. `nowMs` as `RtpPacket.arrivalMs`. */
   tick(nowMs: number): void {
+    if (this.#start?.isDue(nowMs)) this.#begin(this.#start)
     this.#statistics.measureBitrate(this.#bytes, nowMs)
     this.#missing.fade()
     if (this.#missing.count > 0) this.#attend(nowMs)
@@ -149,10 +156,21 @@ export class RtpReceiver {
 
   /** The end: gives out what is held, with its holes. */
   flush(): void {
+    if (this.#start !== undefined) this.#begin(this.#start)
     if (this.#next >= 0) this.#giveUpBelow(this.#highest + 1, 0)
   }
 
+  #begin(start: HeldStart): void {
+    this.#start = undefined
+    for (const packet of start.inOrder()) this.#media(packet)
+  }
+
   #media(packet: RtpPacket): void {
+    if (this.#start !== undefined) {
+      this.#start.add(packet)
+      if (this.#start.isDue(packet.arrivalMs)) this.#begin(this.#start)
+      return
+    }
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, packet.sequenceNumber)
     if (sequence !== this.#next || sequence !== this.#highest + 1 || this.#newest === undefined) {
       this.#outOfLine(packet, sequence)
@@ -182,7 +200,7 @@ export class RtpReceiver {
 
   #outOfLine(packet: RtpPacket, sequence: number): void {
     const newest = this.#newest
-    if (newest === undefined) this.#begin(packet)
+    if (newest === undefined) this.#enter(packet)
     else if (this.#restarts.isSuspect(packet, newest, sequence - this.#highest, this.#next - sequence))
       this.#restart(packet)
     else {
@@ -193,7 +211,8 @@ export class RtpReceiver {
     }
   }
 
-  #begin(packet: RtpPacket): void {
+  /** The first of all. */
+  #enter(packet: RtpPacket): void {
     this.#first = this.#highest = 0x10000 + packet.sequenceNumber
     this.#next = this.#first + 1
     this.#newest = packet
@@ -316,7 +335,7 @@ export class RtpReceiver {
     this.#resets++
     this.#givenUp.clear()
     this.#sink.lost(1) // how many is not known
-    this.#begin(first)
+    this.#enter(first)
     this.#media(packet)
   }
 }

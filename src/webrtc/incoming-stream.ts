@@ -6,6 +6,7 @@ import type { Depacketizer, RtpFormat } from '../rtp/depacketizer.ts'
 import { ForwardSource } from '../rtp/forward-source.ts'
 import { FrameGate, type FrameGateSink } from '../rtp/frame-gate.ts'
 import { KeyframeRequester } from '../rtp/keyframe-requester.ts'
+import { beginsStream } from '../rtp/keyframe-start.ts'
 import type { EncodingClock, MediaClock, TrackClock } from '../rtp/media-clock.ts'
 import type { RtpPacket } from '../rtp/packet.ts'
 import type { PacketSink } from '../rtp/packet-sink.ts'
@@ -73,6 +74,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
       ssrc,
       outbox,
       jitterBudgetMs,
+      ...(media.kind === 'audio' ? {} : { isBeginning: (packet) => this.#isBeginning(packet) }),
       clockRateHz: media.formats[0].clockRateHz,
       rtxPayloadTypes: rtxPayloadTypes(media),
       // browsers send sound again, too, though they do not offer it; who does not is noticed
@@ -175,7 +177,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
 
   /** Another payload type: the same codec goes on as it was, another one begins anew. False when it was not negotiated. */
   #enterPayloadType(payloadType: number): boolean {
-    const format = this.#options.media.formats.find((candidate) => candidate.payloadType === payloadType)
+    const format = this.#formatOf(payloadType)
     if (format === undefined) {
       this.#notNegotiated++
       return false
@@ -190,6 +192,15 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     this.#gate = new FrameGate(this, { clockRateHz: format.clockRateHz })
     this.#depacketizer = depacketizerFor(this.#rtpFormat(format), this.#gate)
     return true
+  }
+
+  #isBeginning({ payloadType, payload }: RtpPacket): boolean {
+    const format = this.#formatOf(payloadType)
+    return format !== undefined && beginsStream(forwardCodec(format.codec), payload)
+  }
+
+  #formatOf(payloadType: number): ChosenFormat | undefined {
+    return this.#options.media.formats.find((candidate) => candidate.payloadType === payloadType)
   }
 
   #rtpFormat(format: ChosenFormat): RtpFormat {

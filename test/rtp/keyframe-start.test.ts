@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { random } from '../../fuzz/mutate.ts'
-import { beginsKeyframe, type ForwardCodec } from '../../src/rtp/keyframe-start.ts'
+import { beginsKeyframe, beginsStream, type ForwardCodec } from '../../src/rtp/keyframe-start.ts'
 
 const CASES: readonly (readonly [ForwardCodec, string, boolean, string])[] = [
   ['h264', '6742c01f', true, 'SPS'],
@@ -36,6 +36,17 @@ const CASES: readonly (readonly [ForwardCodec, string, boolean, string])[] = [
 describe('the start of a keyframe', () => {
   it.each(CASES)('%s %s: %s (%s)', (codec, payload, expected) => {
     expect(beginsKeyframe(codec, new Uint8Array(Buffer.from(payload, 'hex')))).toBe(expected)
+  })
+
+  it.each([
+    ['h264', '6742c01f', true],
+    ['h264', '7800046742c01f000268ce', true],
+    ['h264', '7c8588', false],
+    ['h265', '40010c01', true],
+    ['h265', '62019300', false],
+    ['vp8', '1000', true],
+  ] as const)('%s %s begins a stream: %s', (codec, payload, expected) => {
+    expect(beginsStream(codec, Buffer.from(payload, 'hex'))).toBe(expected)
   })
 
   it('is looked for in anything', () => {

@@ -59,6 +59,35 @@ describe('a receiver', () => {
     expect(receiver.figures().resets).toBe(0)
   })
 
+  it('begins with what the very first packets have overtaken, where that may be', () => {
+    const isBeginning = ({ sequenceNumber }: RtpPacket) => sequenceNumber === 65_535
+    const swapped = receiving({ isBeginning })
+    swapped.take(0, 1)
+    expect(swapped.out).toEqual([])
+    expect(swapped.receiver.reportBlock(1000)).toBeUndefined()
+    swapped.take(65_535, 2)
+    expect(swapped.out).toEqual([65_535, 0, 1, 2])
+    expect(swapped.receiver.figures()).toMatchObject({ packets: 4, packetsLost: 0, packetsLate: 0 })
+    expect(swapped.asked()).toEqual([])
+
+    const between = receiving({ isBeginning })
+    between.take(12, 10, 10)
+    between.receiver.tick(1049)
+    expect(between.out).toEqual([])
+    between.receiver.tick(1050)
+    between.take(11)
+    expect(between.out).toEqual([10, 11, 12])
+    expect(between.receiver.figures()).toMatchObject({ packets: 3, packetsDuplicate: 1, packetsLost: 0 })
+
+    const many = receiving({ isBeginning })
+    many.take(...Array.from({ length: 64 }, (_, i) => 100 + i))
+    expect(many.out).toHaveLength(64)
+    const short = receiving({ isBeginning })
+    short.take(5, 4)
+    short.receiver.flush()
+    expect(short.out).toEqual([4, 5])
+  })
+
   it('puts reordered packets in order without asking', () => {
     const { receiver, out, take, asked } = receiving()
     take(1, 3, 4, 2, 6, 5, 7)

@@ -137,6 +137,18 @@ describe('a peer that publishes', () => {
     expect(sink.framesOf(1)).toHaveLength(2)
   })
 
+  it('loses no keyframe to a network that swaps its first packets', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    const [first, second, third] = video.vp8(0, true)
+    transport.deliver(second)
+    pass(20)
+    transport.deliver(third, first, ...video.vp8(40, false))
+    pass(1000)
+    expect(sink.framesOf(2).map(({ data }) => data)).toEqual(video.sent)
+    expect(sink.last?.tracks[1]).toMatchObject({ plis: 0, damagedFrames: 0, packetsLost: 0, packetsLate: 0 })
+  })
+
   it('is asked for a keyframe until one comes, and nothing before it is given out', async () => {
     const { transport, sink, session } = await publishing(CHROMIUM)
     const { video } = chromiumSources()
