@@ -51,13 +51,21 @@ export const serviceSettings = {
       description: 'Keep the source once a rendition of it is verified',
     }),
   reconnectWindow: duration(0)
-    .prefault('30s')
+    .optional()
     .register(optionHelp, {
       ...REQUESTED,
       placeholder: 'duration',
       description: 'A participant who comes back within this goes on in the same file',
       allowed: DURATION_TEXT,
+      unset: '30 s; but RTMP publishers that --record-all records are not waited for',
     }),
+  revivalWindow: duration(0).prefault('30s').register(optionHelp, {
+    group: 'Recording',
+    placeholder: 'duration',
+    description:
+      'A participant who comes back within this after a crash and restart goes on in the same recording; 0: such recordings end',
+    allowed: DURATION_TEXT,
+  }),
   maxRecordings: wholeNumber(1, 100_000)
     .default(10)
     .register(optionHelp, {

@@ -12,6 +12,7 @@ export const EVENT_TYPES = [
   'recording_deleted',
   'recording_uploaded',
   'recording_interrupted',
+  'recording_revived',
   'marker_added',
   'thumbnails_generated',
   'job_failed',

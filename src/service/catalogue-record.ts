@@ -1,7 +1,7 @@
 import type { EventSink, EventType } from '../events/event.ts'
 import type { Logger } from '../media/ports.ts'
 import { StateMachine } from '../recorder/state-machine.ts'
-import type { CatalogueEntry, JobReference, Marker } from '../state/catalogue-entry.ts'
+import type { CatalogueEntry, Course, JobReference, Marker } from '../state/catalogue-entry.ts'
 import type { RecordingObject, RecordingStatus } from '../state/recording-object.ts'
 import { isDoneSoon } from './disk-patience.ts'
 import type { ManifestStore } from './manifest.ts'
@@ -26,6 +26,7 @@ export interface EntryPatch {
   readonly hold?: boolean
   readonly markers?: readonly Marker[]
   readonly jobs?: readonly JobReference[]
+  readonly course?: Course
   readonly recording?: Partial<Omit<RecordingObject, 'status'>>
 }
 

@@ -15,6 +15,8 @@ export interface LeftFilesOptions {
   readonly recordDir: string
   /** Absolute paths that are in the journal still: open somewhere, or not to be mended now. */
   readonly unfinished: ReadonlySet<string>
+  /** Whether a file that no manifest names may be of the process that died; all may by default. */
+  isLeft?(path: string, modifiedAtMs: number): boolean
 }
 
 /**
@@ -34,7 +36,7 @@ export async function leftFiles(entry: CatalogueEntry, options: LeftFilesOptions
     if (now !== undefined) files.push(now)
   }
   if (entry.jobs.length > 0) return files // what else is there was made by them, and their results say so
-  for (const path of await strangers(entry, manifest, known, options.storage)) {
+  for (const path of await strangers(entry, manifest, known, options)) {
     const facts = await surveyFile(options.storage, path, !options.unfinished.has(path))
     if (facts?.hasMedia === true) files.push(foundFile(entry, manifest, path, facts, files))
   }
@@ -69,10 +71,11 @@ async function strangers(
   entry: CatalogueEntry,
   manifest: string,
   known: ReadonlySet<string>,
-  storage: Storage,
+  { storage, isLeft }: LeftFilesOptions,
 ): Promise<string[]> {
   const present = await storage.list(dirname(manifest), MAX_FILES)
-  const media = present.map(({ path }) => resolve(path)).filter((path) => isMediaPath(path) && !known.has(path))
+  const left = present.filter(({ path, modifiedAtMs }) => isLeft?.(resolve(path), modifiedAtMs) ?? true)
+  const media = left.map(({ path }) => resolve(path)).filter((path) => isMediaPath(path) && !known.has(path))
   if (!entry.automatic) return media.sort()
   const stem = basename(manifest).slice(0, -AUTOMATIC_ENDING.length)
   return media.filter((path) => dirname(path) === dirname(manifest) && isPartOf(path, stem)).sort()

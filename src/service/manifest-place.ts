@@ -12,6 +12,8 @@ export const AUTOMATIC_ENDING = '.recording.json'
 /** Of a manifest whose recording is being deleted: it counts no more, and says what is still to be removed. */
 const DELETED_ENDING = '.deleted'
 
+const PART_NUMBER = /_part\d{1,6}(?:_\d{1,4})?$/
+
 /** Where a manifest lies while its recording is being deleted: beside the recording's directory, so that this can go first. */
 export function deletionMarker(manifestPath: string): string {
   return (basename(manifestPath) === MANIFEST_NAME ? dirname(manifestPath) : manifestPath) + DELETED_ENDING
@@ -32,6 +34,12 @@ export function recordingDirectory(recordDir: string, roomId: string, createdAtM
 /** The manifest of an automatic recording whose first file is `firstPath`. */
 export function automaticManifestPath(firstPath: string): string {
   return `${firstPath.slice(0, firstPath.length - extname(firstPath).length)}${AUTOMATIC_ENDING}`
+}
+
+/** The path of the first file of a recording, of that of a further part: as `FilenameTemplate` and `pathWithin` number them. */
+export function withoutPartNumber(path: string): string {
+  const extension = extname(path)
+  return path.slice(0, path.length - extension.length).replace(PART_NUMBER, '') + extension
 }
 
 /** Whether a path has the name of a manifest. */

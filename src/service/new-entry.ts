@@ -17,6 +17,13 @@ export interface NewRecording {
   readonly keepSource: boolean
   readonly thumbnails: boolean
   readonly createdAtMs: number
+  /** Undefined for everybody. */
+  readonly participants?: readonly string[] | undefined
+  readonly maxDurationMs?: number
+  readonly maxSizeBytes?: number
+  readonly reconnectWindowMs?: number
+  readonly partDurationMs?: number | undefined
+  readonly partSizeBytes?: number | undefined
 }
 
 /** The entry of a recording that has just been asked for; this process holds it. */
@@ -62,8 +69,19 @@ export function newEntry(of: NewRecording): CatalogueEntry {
       ...(of.audioFormat === 'auto' ? {} : { audio_format: of.audioFormat }),
       keep_source: of.keepSource,
       thumbnails: of.thumbnails,
+      ...(of.participants === undefined ? {} : { participants: [...of.participants] }),
+      ...bound('max_duration_ms', of.maxDurationMs),
+      ...bound('max_size_bytes', of.maxSizeBytes),
+      ...bound('reconnect_window_ms', of.reconnectWindowMs),
+      ...bound('part_duration_ms', of.partDurationMs),
+      ...bound('part_size_bytes', of.partSizeBytes),
     },
     markers: [],
     jobs: [],
   }
+}
+
+/** Nothing where there is no bound. */
+function bound(name: string, value: number | undefined): Readonly<Record<string, number>> {
+  return value === undefined || !Number.isFinite(value) ? {} : { [name]: value }
 }

@@ -1,4 +1,5 @@
 import { streamAddress } from '../live/address.ts'
+import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import { AUDIO_FORMATS, type AudioFormat, RECORDING_FORMATS, type RecordingFormat } from '../state/recording-object.ts'
 import type { StartRequest } from './control.ts'
 import { RequestError } from './errors.ts'
@@ -43,6 +44,35 @@ export interface RecordingPlan {
   readonly partSizeBytes: number | undefined
   readonly keepSource: boolean
   readonly thumbnails: boolean
+}
+
+/** What of a plan counts while frames are taken. */
+export type RoomPlan = Pick<
+  RecordingPlan,
+  | 'roomId'
+  | 'format'
+  | 'audioFormat'
+  | 'participants'
+  | 'maxDurationMs'
+  | 'maxSizeBytes'
+  | 'reconnectWindowMs'
+  | 'partDurationMs'
+  | 'partSizeBytes'
+>
+
+/** The plan of a recording that a crash interrupted; `defaults` where its entry does not say. */
+export function planOfEntry({ recording, options }: CatalogueEntry, defaults: RequestDefaults): RoomPlan {
+  return {
+    roomId: recording.room_id,
+    format: options?.format ?? recording.format,
+    audioFormat: options?.audio_format ?? 'auto',
+    participants: options?.participants,
+    maxDurationMs: options?.max_duration_ms ?? defaults.maxDurationMs,
+    maxSizeBytes: options?.max_size_bytes ?? defaults.maxSizeBytes ?? Infinity,
+    reconnectWindowMs: options?.reconnect_window_ms ?? defaults.reconnectWindowMs,
+    partDurationMs: options?.part_duration_ms,
+    partSizeBytes: options?.part_size_bytes,
+  }
 }
 
 /**

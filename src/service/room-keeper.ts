@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { LiveStream } from '../live/stream.ts'
+import type { LiveStream, StreamAddress } from '../live/stream.ts'
 import type { Logger } from '../media/ports.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { RecordingObject } from '../state/recording-object.ts'
 import type { ActiveLimits } from '../state/store.ts'
 import { StorageError } from '../storage/errors.ts'
-import { recordAutomatically } from './automatic-recordings.ts'
+import { AutomaticRecordings } from './automatic-recordings.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
 import type { DiskForecast } from './disk-forecast.ts'
@@ -15,9 +15,10 @@ import { StoppingError, UnknownRoomError } from './errors.ts'
 import type { ManifestStore } from './manifest.ts'
 import { MANIFEST_NAME, recordingDirectory } from './manifest-place.ts'
 import { newEntry } from './new-entry.ts'
+import type { Past } from './past.ts'
 import type { PostProcessing } from './post-processing.ts'
 import type { RecorderCalls } from './recorder-calls.ts'
-import type { RecordingPlan } from './recording-plan.ts'
+import type { RecordingPlan, RoomPlan } from './recording-plan.ts'
 import { RoomRecording } from './room-recording.ts'
 import { type RoomLimits, RoomUpkeep, UPKEEP_EVERY_MS } from './room-upkeep.ts'
 import type { AutomaticSettings } from './service-options.ts'
@@ -56,11 +57,15 @@ export class RoomKeeper {
   readonly #rooms = new Map<string, AtWork>()
   readonly #concluding = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
+  readonly #automatic: AutomaticRecordings | undefined
+  /** Streams that came while it was not known yet what a crash left. */
+  #early: Set<LiveStream> | undefined
   #ticks = 0
   #isClosed = false
 
   constructor(options: RoomKeeperOptions) {
     this.#options = options
+    this.#automatic = this.#makeAutomatic()
     this.#timer = setInterval(() => this.#tick(), UPKEEP_EVERY_MS).unref()
   }
 
@@ -115,10 +120,45 @@ export class RoomKeeper {
     }
     this.#recordAutomatically(stream)
   }
+
+  /** Begins no automatic recording until `goOn`: what a crash left may have to go on instead. */
+  holdBack(): void {
+    this.#early ??= new Set()
+  }
+
+  goOn(): void {
+    const early = this.#early
+    this.#early = undefined
+    for (const stream of early ?? []) this.#recordAutomatically(stream)
+  }
+
+  /** Whether one that a crash interrupted may go on: there is no other in its place. */
+  mayRevive({ automatic, recording }: CatalogueEntry): boolean {
+    if (this.#isClosed) return false
+    if (!automatic) return true
+    const [only, ...others] = recording.participants
+    if (this.#automatic === undefined || only === undefined || others.length > 0) return false
+    return !this.#automatic.has({ room: recording.room_id, participant: only.participant_id })
+  }
+
+  /** Goes on with one that a crash interrupted; see `mayRevive`. */
+  revive(record: CatalogueRecord, plan: RoomPlan, past: Past): void {
+    const { entry } = record
+    const participant = past.participants[0]?.participant_id ?? ''
+    const room = entry.automatic
+      ? this.#automatic?.revive(record, { room: entry.recording.room_id, participant }, past)
+      : this.#roomOf(record, plan, past)
+    if (room === undefined) return
+    this.#add(room, entry.automatic ? undefined : plan)
+    this.#options.onBegun(record)
+    if (!entry.automatic) room.begin()
+  }
+
   /** Nobody need look after it any more. */
   remove(id: string): void {
     this.#rooms.get(id)?.upkeep.close()
     this.#rooms.delete(id)
+    this.#automatic?.remove(id)
     this.#options.forecast.settled(id)
   }
 
@@ -146,26 +186,44 @@ export class RoomKeeper {
     this.#rooms.set(room.record.id, { room, upkeep: new RoomUpkeep(room, limits, performance.now()) })
   }
 
-  /** The next one begins with the last keyframe of the one that is full: nothing is lost between them. */
   #recordAutomatically(stream: LiveStream): void {
+    if (this.#automatic === undefined || this.#isClosed || stream.ended !== undefined) return
+    if (this.#early !== undefined) {
+      this.#early.add(stream)
+      return
+    }
+    const room = this.#automatic.begin(stream)
+    if (room === undefined) return
+    this.#add(room, undefined)
+    room.begin()
+  }
+
+  /** The next one begins with the last keyframe of the one that is full: nothing is lost between them. */
+  #recordAnew({ room, participant }: StreamAddress): void {
+    const stream = this.#options.streamsOf(room).find(({ address }) => address.participant === participant)
+    if (stream !== undefined) this.#recordAutomatically(stream)
+  }
+
+  #makeAutomatic(): AutomaticRecordings | undefined {
     const { automatic, ...options } = this.#options
-    if (automatic === undefined || this.#isClosed || stream.ended !== undefined) return
-    const room = recordAutomatically(stream, {
+    if (automatic === undefined) return undefined
+    return new AutomaticRecordings({
       ...options,
       ...automatic,
       recordDir: this.#options.manifests.recordDir,
       onBegun: (record) => this.#options.onBegun(record),
       onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
-      onFull: () => this.#recordAutomatically(stream),
+      onFull: (address) => this.#recordAnew(address),
     })
-    this.#add(room, undefined)
-    room.begin()
   }
 
   #tick(): void {
     const nowMs = performance.now()
     const { forecast } = this.#options
-    for (const { upkeep } of this.#rooms.values()) upkeep.tick(nowMs)
+    for (const { room, upkeep } of this.#rooms.values()) {
+      room.tick(nowMs)
+      upkeep.tick(nowMs)
+    }
     if (this.#ticks++ % TICKS_PER_FORECAST !== 0) return
     for (const { room } of this.#rooms.values()) {
       if (!room.record.entry.automatic && room.bitrateBps > 0) forecast.settled(room.record.id)
@@ -181,18 +239,19 @@ export class RoomKeeper {
     return newEntry({ ...plan, id, node, createdAtMs, automatic: false, manifestPath: join(directory, MANIFEST_NAME) })
   }
 
-  #roomOf(record: CatalogueRecord, plan: RecordingPlan): RoomRecording {
+  #roomOf(record: CatalogueRecord, plan: RoomPlan, past?: Past): RoomRecording {
     const { calls, logger, manifests, streamsOf } = this.#options
     const { partDurationMs, partSizeBytes } = plan
     const { maxFiles } = this.#options
     return new RoomRecording({
       ...(maxFiles === undefined ? {} : { maxFiles }),
+      ...(past === undefined ? {} : { past }),
       record,
       calls,
       logger,
       recordDir: manifests.recordDir,
       participants: plan.participants,
-      recordOptions: {
+      recordOptions: () => ({
         directory: dirname(record.entry.manifest_path ?? manifests.recordDir),
         format: plan.format,
         audioFormat: plan.audioFormat,
@@ -200,7 +259,7 @@ export class RoomKeeper {
         marks: () => record.entry.markers.map(({ at_ms, label }) => ({ atMs: at_ms, title: label })),
         ...(partDurationMs === undefined ? {} : { partDurationMs }),
         ...(partSizeBytes === undefined ? {} : { partSizeBytes }),
-      },
+      }),
       streams: () => streamsOf(plan.roomId),
       onFilesFinal: (room, outcome) => this.#conclude(room, outcome),
     })

@@ -1,24 +1,25 @@
-import { relative } from 'node:path'
 import type { LiveStream } from '../live/stream.ts'
 import type { Logger } from '../media/ports.ts'
-import { NothingRecordedError } from '../recorder/outcome.ts'
 import type { Part } from '../recorder/part.ts'
 import type { RecordOptions } from '../recorder/recorder.ts'
 import type { Recording } from '../recorder/recording.ts'
-import { faultReport } from '../recorder/report.ts'
 import type { RecordingState } from '../recorder/state-machine.ts'
-import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import type { CatalogueEntry, Course } from '../state/catalogue-entry.ts'
 import type { RecordingFile, RecordingObject } from '../state/recording-object.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
-import { NobodyCameError } from './errors.ts'
 import { isOver, ParticipantTake } from './participant-take.ts'
-import { errorObject, mainFacts, sourceBytes } from './recorded-files.ts'
+import type { Past } from './past.ts'
+import { mainFacts, sourceBytes } from './recorded-files.ts'
 import type { RecorderCalls, TakeOwner } from './recorder-calls.ts'
+import { errorOf, reportOf, wasEnded } from './room-report.ts'
 
 /** Files of one recording: beyond this it is stopped, below what a manifest may have. */
 const MAX_FILES = 9000
 /** Participants of one recording: who comes after them is not taken in. */
 const MAX_PARTICIPANTS = 9000
+
+/** After this the place of a participant's beginning on the clock is measured as well as it will be, ms: see `Alignment`. */
+const SETTLED_MS = 4000
 
 /** Why a recording took no further frame. */
 export type StopReason =
@@ -39,12 +40,14 @@ export interface RoomRecordingOptions {
   readonly recordDir: string
   /** Undefined for everybody. */
   readonly participants: readonly string[] | undefined
-  /** How each participant is recorded. */
-  readonly recordOptions: RecordOptions
+  /** How a participant is recorded. */
+  recordOptions(stream: LiveStream): RecordOptions
   /** The streams of the room, now. */
   streams(): readonly LiveStream[]
   /** Where the manifest goes of one that is kept from its first file on. */
   manifestPathFor?(first: Part): string
+  /** What there is of it from before a crash. */
+  readonly past?: Past
   /** Files at most, if not `MAX_FILES`. */
   readonly maxFiles?: number
   /** It has stopped because it has as many files as it may: called in that very moment. */
@@ -79,17 +82,23 @@ export class RoomRecording implements TakeOwner {
   #startedAtMs: number | undefined
   #pausedAtMs: number | undefined
   #pausesMs = 0
+  /** When the manifest should say where the last beginning lies on the clock. */
+  #settledAtMs = Number.POSITIVE_INFINITY
   #resolveFinal: () => void = () => undefined
   /** The moment from which time on the recording's clock counts, as `performance.now` has it. */
   readonly zeroAtMs: number
+  /** The same by the wall clock, ms since 1970. */
+  readonly #zeroWallMs: number
 
   constructor(options: RoomRecordingOptions) {
     this.#options = options
     this.record = options.record
-    this.zeroAtMs = performance.now()
+    this.zeroAtMs = options.past?.zeroAtMs ?? performance.now()
+    this.#zeroWallMs = options.past?.zeroWallMs ?? Date.now()
     this.filesFinal = new Promise((resolve) => {
       this.#resolveFinal = resolve
     })
+    if (options.past !== undefined) this.#goOn(options.past)
   }
 
   /** Frames are, or may be, taken. */
@@ -129,7 +138,7 @@ export class RoomRecording implements TakeOwner {
   /** Somebody publishes in the room. */
   joined(stream: LiveStream): void {
     const { participant } = stream.address
-    const { participants, calls, recordOptions } = this.#options
+    const { participants, calls } = this.#options
     if (!this.isOpen || this.record.status === 'paused') return // who comes during a pause is taken in after it
     if (participants !== undefined && !participants.includes(participant)) return
     const take = this.#takes.get(participant) ?? new ParticipantTake(participant)
@@ -137,7 +146,28 @@ export class RoomRecording implements TakeOwner {
     this.#takes.set(participant, take)
     if (take.active !== undefined) return // was away for a moment: goes on where it was
     const marks = () => this.record.entry.markers.map(({ label, at_ms }) => ({ atMs: at_ms, title: label }))
-    take.add(calls.record(stream, { ...recordOptions, zeroAtMs: this.zeroAtMs, marks }, this))
+    const naming = this.record.entry.automatic ? this.#naming(take) : {}
+    const options = { ...this.#options.recordOptions(stream), ...naming, zeroAtMs: this.zeroAtMs, marks }
+    take.add(calls.record(stream, options, this))
+    this.#options.past?.returned(participant)
+  }
+
+  /**
+   * Called about once a second. A crash must find in the manifest where files lie on the clock; and of those whom it had before
+   * one, nobody may have come back.
+   */
+  tick(nowMs: number): void {
+    if (nowMs >= this.#settledAtMs && this.isOpen && this.record.isKept) {
+      this.#settledAtMs = Number.POSITIVE_INFINITY
+      this.record.change({ recording: this.snapshot() })
+    }
+    const { past } = this.#options
+    if (past !== undefined && !past.isAwaiting(nowMs)) this.#checkPresence()
+  }
+
+  /** Whether it waits for somebody whom it had before a crash. */
+  isAwaiting(nowMs: number): boolean {
+    return this.isOpen && this.#options.past?.isAwaiting(nowMs) === true
   }
 
   /** @throws IllegalMoveError unless it is recording */
@@ -154,7 +184,7 @@ export class RoomRecording implements TakeOwner {
     for (const { active } of this.#takes.values()) if (active?.state !== 'recording') active?.resume()
     this.#pausesMs += performance.now() - (this.#pausedAtMs ?? performance.now())
     this.#pausedAtMs = undefined
-    this.record.move('recording', { recording: this.snapshot() })
+    this.record.move('recording', { recording: this.snapshot(), course: this.#course })
     this.begin()
     this.#checkPresence()
   }
@@ -175,6 +205,8 @@ export class RoomRecording implements TakeOwner {
   async discard(): Promise<void> {
     const stretches = [...this.#takes.values()].flatMap((take) => take.stretches)
     await Promise.all(stretches.map((stretch) => this.#discardStretch(stretch)))
+    await this.#options.past?.mended
+    if (this.#options.past !== undefined) this.record.change({ recording: this.snapshot() }, 'copy') // all that is to go
     this.#resolveFinal()
   }
 
@@ -204,8 +236,11 @@ export class RoomRecording implements TakeOwner {
     if (take === undefined || this.record.status === 'cancelled') return
     take.add(recording)
     this.#fileIds.push(part.identity.id)
+    if (recording.parts.length === 1) this.#settledAtMs = performance.now() + SETTLED_MS
     if (!this.record.isKept) this.#keep(part)
-    else if (!this.record.isFinal && !this.record.entry.automatic) this.record.change({ recording: this.snapshot() })
+    else if (!this.record.isFinal && (!this.record.entry.automatic || this.#options.past !== undefined)) {
+      this.record.change({ recording: this.snapshot() })
+    }
     const { maxFiles = MAX_FILES, onFull } = this.#options
     if (this.#fileIds.length < maxFiles || !this.isOpen) return
     this.stop('max-files')
@@ -215,7 +250,7 @@ export class RoomRecording implements TakeOwner {
   moved(recording: Recording, to: RecordingState): void {
     if (to === 'recording' && this.record.status === 'pending') {
       this.#startedAtMs = performance.now()
-      this.record.move('recording')
+      this.record.move('recording', { course: this.#course })
     }
     if (isOver(recording)) queueMicrotask(() => this.#checkPresence()) // who is replaced is back in the same moment
   }
@@ -237,7 +272,8 @@ export class RoomRecording implements TakeOwner {
   }
 
   #filesInOrder(manifestPath: string): RecordingFile[] {
-    const files = [...this.#takes.values()].flatMap((take) => take.files(manifestPath))
+    const loose = this.#options.past?.filesOf(null) ?? []
+    const files = [...loose, ...[...this.#takes.values()].flatMap((take) => take.files(manifestPath))]
     if (this.#takes.size < 2) return files
     const places = new Map(this.#fileIds.map((id, i) => [id, i]))
     return files.sort((one, other) => (places.get(one.file_id) ?? 0) - (places.get(other.file_id) ?? 0))
@@ -245,43 +281,76 @@ export class RoomRecording implements TakeOwner {
 
   /** Stops when nobody is there, nor may come back. */
   #checkPresence(): void {
-    if (!this.isOpen || this.#takes.size === 0) return
+    const { participants, streams, past } = this.#options
+    // named participants may come whenever they like
+    if (!this.isOpen || (this.#takes.size === 0 && (past === undefined || participants !== undefined))) return
     for (const take of this.#takes.values()) if (take.active !== undefined) return
-    const { participants, streams } = this.#options
     const isAwaited = ({ address }: LiveStream) => participants?.includes(address.participant) ?? true
-    if (!streams().some(isAwaited)) this.stop('everybody-left')
-    else this.begin()
+    if (streams().some(isAwaited)) this.begin()
+    else if (past?.isAwaiting(performance.now()) !== true) this.stop('everybody-left')
   }
 
   async #finish(): Promise<void> {
     await Promise.all([...this.#takes.values()].flatMap((take) => take.stretches.map(({ finished }) => finished)))
+    const { past, recordDir } = this.#options
+    await past?.mended
     this.#resolveFinal()
     if (this.record.status !== 'processing') return
     const snapshot = this.snapshot()
     const kept = snapshot.files?.some(({ state }) => state !== 'removed') === true
-    const patch = { ...snapshot, report: this.#report(), error: this.#error(kept) }
-    this.#options.onFilesFinal(this, { kept, patch })
+    const takes = [...this.#takes.values()]
+    const facts = {
+      roomId: this.record.entry.recording.room_id,
+      stopReason: this.#stopReason,
+      recordDir,
+      takes,
+      past,
+      kept,
+    }
+    const patch = { ...snapshot, report: reportOf(facts), error: errorOf(facts) }
+    if (past === undefined || !wasEnded(facts)) {
+      this.#options.onFilesFinal(this, { kept, patch })
+      return
+    }
+    const { duration_seconds, file_size_bytes } = snapshot
+    if (kept) this.record.emit('recording_interrupted', { duration_seconds, file_size_bytes, error: patch.error })
+    this.#options.onFilesFinal(this, { kept, patch: { ...patch, stopped_at: past.lastKeptAt } })
   }
 
-  #error(kept: boolean): RecordingObject['error'] {
-    const stretches = [...this.#takes.values()].flatMap((take) => take.stretches)
-    const errors = stretches.map((stretch) => stretch.report().error).filter((error) => error !== undefined)
-    const nothing = faultReport(new NobodyCameError(this.record.entry.recording.room_id))
-    // one of several who sent nothing is no fault of the recording
-    const told = kept ? errors.find(({ code }) => code !== NOTHING_RECORDED) : (errors[0] ?? nothing)
-    return told === undefined ? null : errorObject(told)
+  /** Takes up what there was before a crash; what its files really are is known a little later. */
+  #goOn(past: Past): void {
+    this.#startedAtMs = past.startedAtMs
+    this.#pausedAtMs = past.pausedAtMs
+    this.#pausesMs = past.pausesMs
+    this.#takeUp(past)
+    void past.mended.then(() => {
+      this.#takeUp(past)
+      if (!this.isOpen) return
+      this.record.change({ recording: this.snapshot(), course: this.#course })
+      const { duration_seconds, file_size_bytes } = this.record.entry.recording
+      const interruption = past.interruptions.at(-1)
+      this.record.emit('recording_revived', { duration_seconds, file_size_bytes, interruption })
+    })
   }
 
-  #report(): Record<string, unknown> {
-    const { recordDir } = this.#options
-    const participants = [...this.#takes.values()].map((take) => ({
-      participant_id: take.participantId,
-      recordings: take.stretches.map((stretch) => {
-        const report = stretch.report()
-        return { ...report, parts: report.parts.map((part) => ({ ...part, path: relative(recordDir, part.path) })) }
-      }),
-    }))
-    return JSON.parse(JSON.stringify({ version: 1, stop_reason: this.#stopReason, participants }))
+  #takeUp(past: Past): void {
+    for (const { participant_id: id } of past.participants) {
+      if (!this.#takes.has(id)) this.#takes.set(id, new ParticipantTake(id, past))
+    }
+    for (const { file_id: id } of past.files) if (!this.#fileIds.includes(id)) this.#fileIds.push(id)
+  }
+
+  get #course(): Course {
+    return {
+      zero_at: new Date(this.#zeroWallMs).toISOString(),
+      paused_ms: this.#pausesMs,
+      interruptions: [...(this.#options.past?.interruptions ?? [])],
+    }
+  }
+
+  /** Files of an automatic recording are known by the name of its first one. */
+  #naming(take: ParticipantTake): Pick<RecordOptions, 'namedAtMs' | 'firstPart'> {
+    return { namedAtMs: this.#zeroWallMs, firstPart: take.fileCount + 1 }
   }
 
   #format(files: readonly RecordingFile[]): Partial<RecordingObject> {
@@ -296,5 +365,3 @@ export class RoomRecording implements TakeOwner {
     else if (stretch.state !== 'cancelled') await stretch.cancel()
   }
 }
-
-const NOTHING_RECORDED = new NothingRecordedError({ room: '', participant: '' }, undefined).code

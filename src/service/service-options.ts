@@ -17,6 +17,8 @@ export interface AutomaticSettings {
   readonly format: RecordingFormat
   readonly quality: string
   readonly keepSource: boolean
+  /** How long a participant who has gone is waited for, ms; undefined: browsers for 30 s, others not at all. */
+  readonly reconnectWindowMs?: number | undefined
 }
 
 /** What is set of a service. */
@@ -24,6 +26,8 @@ export interface ServiceSettings {
   /** Every stream is recorded so; undefined when only what is asked for is. The recorder itself must not do it. */
   readonly automatic: AutomaticSettings | undefined
   readonly defaults: RequestDefaults
+  /** How long after the start participants of recordings that a crash interrupted are waited for, ms; 0: such recordings end. */
+  readonly revivalWindowMs: number
   readonly limits: ActiveLimits
   readonly retention: RetentionLimits
   /** Has to stay free, bytes. */

@@ -11,6 +11,7 @@ import { Reconciler } from './reconcile.ts'
 import { RecorderCalls } from './recorder-calls.ts'
 import { type DeletionReason, RecordingRemover } from './removal.ts'
 import { Retention } from './retention.ts'
+import { Revival } from './revival.ts'
 import { RoomKeeper } from './room-keeper.ts'
 import { RoomWatch } from './room-watch.ts'
 import type { ServiceOptions } from './service-options.ts'
@@ -19,6 +20,8 @@ import { UsedSpace } from './used-space.ts'
 
 /** What manifests and the state are given for the last changes, ms. */
 const FLUSH_MS = 2000
+/** How long new automatic recordings wait until it is known what a crash left, ms. */
+const REVIVAL_PATIENCE_MS = 3000
 /** Jobs that were cancelled end within this, ms: what they leave is looked for then. */
 const JOBS_END_MS = 3000
 
@@ -36,6 +39,8 @@ export class ServiceWorks {
   readonly #calls: RecorderCalls
   readonly #reconciler: Reconciler
   readonly #retention: Retention
+  readonly #revival: Revival
+  #revived: Promise<void> = Promise.resolve()
   readonly #counts = new ServiceCounts()
   readonly #listeners = new Set<(entry: CatalogueEntry) => void>()
   readonly #waiting = new Map<string, PromiseWithResolvers<CatalogueEntry>>()
@@ -58,6 +63,7 @@ export class ServiceWorks {
     this.#retention = this.#makeRetention()
     this.forecast = this.#makeForecast()
     this.keeper = this.#makeKeeper()
+    this.#revival = this.#makeRevival()
   }
 
   get stats(): ServiceStats {
@@ -76,6 +82,7 @@ export class ServiceWorks {
     this.#unlisten = this.#options.store.listen(({ isReachable }) => {
       if (isReachable) this.writer.retry()
     })
+    this.#revived = this.#revive()
     this.watch = new RoomWatch({
       hub: this.#options.hub,
       sink: this.#options.sink,
@@ -86,6 +93,7 @@ export class ServiceWorks {
 
   /** Brings to their end what dead processes left, and takes in what jobs did meanwhile. Never throws. */
   async reconcile(): Promise<void> {
+    await this.#revived
     await this.#reconciler.run()
     await this.processing.catchUp().catch((error: unknown) => {
       this.#options.logger.warn({ err: error }, 'results of jobs could not be asked for yet')
@@ -103,7 +111,9 @@ export class ServiceWorks {
   async close(deadlineMs: number): Promise<void> {
     const endsAtMs = performance.now() + deadlineMs
     this.watch?.close()
+    this.#revival.conclude()
     await this.patiently(this.keeper.close(), deadlineMs)
+    this.#revival.stop()
     const rest = Promise.all([this.#reconciler.stop(), this.#retention.stop()])
     await this.patiently(rest, Math.max(FLUSH_MS, endsAtMs - performance.now()))
     this.processing.close()
@@ -209,6 +219,28 @@ export class ServiceWorks {
         await this.processing.resume(this.catalogue.hold(entry, { isKept: true }))
       },
     })
+  }
+
+  #makeRevival(): Revival {
+    const { store, settings } = this.#options
+    return new Revival({
+      ...this.#options,
+      recordings: store.recordings,
+      manifests: this.manifests,
+      catalogue: this.catalogue,
+      keeper: this.keeper,
+      defaults: settings.defaults,
+      windowMs: settings.revivalWindowMs,
+    })
+  }
+
+  /** What a crash interrupted goes on; whoever publishes meanwhile is recorded as soon as it is known what that is. */
+  async #revive(): Promise<void> {
+    if (this.#options.settings.revivalWindowMs <= 0) return
+    this.keeper.holdBack()
+    await this.patiently(this.#revival.run(), REVIVAL_PATIENCE_MS)
+    this.#revival.conclude()
+    this.keeper.goOn()
   }
 
   #makeRetention(): Retention {

@@ -7,6 +7,11 @@ export const INTERRUPTED_CODE = 'TD_INTERRUPTED'
 const KEPT = 'the server ended while it was recorded; what had come until then is kept'
 const NOTHING = 'the server ended before anything of it was kept'
 
+/** What is said of a recording that a crash ended. `kept`: there is something of it. */
+export function interruption(kept: boolean): NonNullable<RecordingObject['error']> {
+  return { code: INTERRUPTED_CODE, message: kept ? KEPT : NOTHING }
+}
+
 /** Who goes on with it. */
 export interface NewOwner {
   readonly node: string
@@ -47,7 +52,7 @@ export function settled(
       file_size_bytes: sources.reduce((sum, file) => sum + file.size_bytes, 0),
       files: [...files],
       participants: participantsOf(recording.participants, sources, { startedAt, stoppedAt }),
-      error: isInterrupted ? { code: INTERRUPTED_CODE, message: KEPT } : recording.error,
+      error: isInterrupted ? interruption(true) : recording.error,
       progress: { stage: 'finalising', percent: 100, eta_seconds: null },
     },
   }
@@ -70,7 +75,7 @@ export function fruitless(entry: CatalogueEntry): CatalogueEntry {
       stopped_at: recording.stopped_at ?? now,
       processed_at: now,
       participants: recording.participants.map((each) => ({ ...each, is_connected: false })),
-      error: recording.error ?? { code: INTERRUPTED_CODE, message: NOTHING },
+      error: recording.error ?? interruption(false),
     },
   }
 }
@@ -131,7 +136,8 @@ function containerOf(format: string): RecordingObject['format'] {
   return format === 'mp4' || format === 'webm' || format === 'mkv' || format === 'flv' ? format : 'auto'
 }
 
-function participantsOf(
+/** Who was there: those that are known, and those of whom there are files; all have left. */
+export function participantsOf(
   known: readonly RecordedParticipant[],
   sources: readonly RecordingFile[],
   { startedAt, stoppedAt }: { startedAt: string; stoppedAt: string },

@@ -37,7 +37,7 @@ export class StrayFiles {
   /** Notes what the journal has now: before anything is mended and struck out. */
   constructor(options: StrayFilesOptions) {
     this.#options = options
-    this.#left = left(options)
+    this.#left = openWhenKilled(options)
   }
 
   /**
@@ -128,7 +128,8 @@ function originOf({ title = '', durationMs }: FileFacts, modifiedAtMs: number): 
   return { room, participant, startedAtMs: Math.round(modifiedAtMs - durationMs) }
 }
 
-function left({ journal, logger }: StrayFilesOptions): JournalEntry[] {
+/** Files that were open when their process died, as the journal has them now. */
+export function openWhenKilled({ journal, logger }: Pick<StrayFilesOptions, 'journal' | 'logger'>): JournalEntry[] {
   try {
     return journal.list().filter(({ pid, startedAtMs }) => {
       return pid === process.pid ? startedAtMs < performance.timeOrigin : !isProcessOf(pid, startedAtMs)

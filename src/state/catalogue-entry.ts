@@ -20,6 +20,16 @@ export const jobReferenceSchema = z.object({
   required: z.boolean(),
 })
 
+/** How a recording's time has passed so far: what goes on with it after a crash needs to know. */
+export const courseSchema = z.object({
+  /** Wall clock at 0 of the recording's clock. */
+  zero_at: z.iso.datetime(),
+  /** Pauses that are over, all together. */
+  paused_ms: z.number().nonnegative(),
+  /** Times in which there was no server: from the last media that was kept until it was taken up again. Oldest first. */
+  interruptions: z.array(z.object({ from: z.iso.datetime(), to: z.iso.datetime() })).max(1000),
+})
+
 /**
  * All there is to know of one recording. The manifest beside its files holds exactly this, and is the lasting truth; a state
  * store holds a copy for finding it.
@@ -54,8 +64,17 @@ export const catalogueEntrySchema = z.object({
       audio_format: z.enum(AUDIO_FORMATS).optional(),
       keep_source: z.boolean(),
       thumbnails: z.boolean(),
+      /** Left out for everybody. */
+      participants: z.array(z.string().max(255)).max(1000).optional(),
+      max_duration_ms: z.number().positive().optional(),
+      max_size_bytes: z.number().positive().optional(),
+      reconnect_window_ms: z.number().nonnegative().optional(),
+      part_duration_ms: z.number().positive().optional(),
+      part_size_bytes: z.number().positive().optional(),
     })
     .optional(),
+  /** Undefined before the first frame. */
+  course: courseSchema.optional(),
   markers: z.array(markerSchema).max(1000),
   jobs: z.array(jobReferenceSchema).max(1000),
 })
@@ -64,5 +83,7 @@ export const catalogueEntrySchema = z.object({
 export type CatalogueEntry = z.output<typeof catalogueEntrySchema>
 /** See `markerSchema`. */
 export type Marker = z.output<typeof markerSchema>
+/** See `courseSchema`. */
+export type Course = z.output<typeof courseSchema>
 /** See `jobReferenceSchema`. */
 export type JobReference = z.output<typeof jobReferenceSchema>

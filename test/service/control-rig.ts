@@ -139,6 +139,7 @@ const defaultSettings: ServiceSettings = {
     thumbnails: false,
     audioFormat: 'auto',
   },
+  revivalWindowMs: 0,
   limits: { total: 10, perUser: undefined },
   retention: { forMs: undefined, totalBytes: undefined, freeBytes: undefined },
   minFreeBytes: 0,
