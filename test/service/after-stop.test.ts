@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Job, JobContext, JobResult } from '../../src/jobs/job.ts'
 import { UnsupportedError } from '../../src/media/errors.ts'
-import { write } from '../recorder/rig.ts'
+import { Frame } from '../../src/media/frame.ts'
+import { aac, write } from '../recorder/rig.ts'
 import { type ControlOptions, ControlRig, withDefaults } from './control-rig.ts'
 
 const running: ControlRig[] = []
@@ -15,6 +16,9 @@ afterEach(async () => {
 })
 
 const everybody = { roomId: 'demo', userId: 'ann' }
+
+/** RFC 7845 §5.1, stereo, no pre-skip. */
+const OPUS_HEAD = Uint8Array.of(0x4f, 0x70, 0x75, 0x73, 0x48, 0x65, 0x61, 0x64, 1, 2, 0, 0, 0x80, 0xbb, 0, 0, 0, 0, 0)
 
 /** Makes, in place of ffmpeg, a file that says what job it is of. */
 function worker(control: ControlRig, seen: Job[] = []) {
@@ -106,6 +110,25 @@ describe('work after the stop', () => {
       ['remux', 'webm'],
     ])
     expect(recording).toMatchObject({ format: 'webm', status: 'completed' })
+  })
+
+  it.each([
+    ['aac', 'mp4'],
+    ['opus', 'ogg'],
+  ] as const)('sound alone, of %s, stays in the format that was asked for sound: %s', async (codec, format) => {
+    const control = await rigged()
+    const stream = control.rig.hub.publish({ room: 'demo', participant: 'alice' }, { source: 'embedded' })
+    const track = { ...aac, ...(codec === 'opus' ? { codec, config: OPUS_HEAD } : {}) }
+    const sound = (ms: number) => new Frame(track, ms, ms, true, Uint8Array.of(0xfc, 1, 2, 3, 4))
+    write(stream, [sound(0), sound(20)])
+    const { recording } = await control.service.start({ ...everybody, format: 'webm', audioFormat: format })
+    write(stream, [sound(40), sound(60), sound(80)])
+    await control.service.stop(recording.recording_id)
+    const entry = await control.service.finished(recording.recording_id)
+    expect(entry).toMatchObject({ jobs: [], options: { format: 'webm', audio_format: format } })
+    expect(entry.recording).toMatchObject({ status: 'completed', format: 'webm', error: null })
+    expect(entry.recording.files).toMatchObject([{ kind: 'source', state: 'finalised', format }])
+    expect(await control.paths()).toContain(entry.recording.local_path)
   })
 
   it('a job that cannot be done: completed all the same, with the error, the source the main file', async () => {
