@@ -28,6 +28,13 @@ export class Vp9Depacketizer extends UnitCutter {
   #isSwitchingPoint = false
   /** Something was lost since the last keyframe, and left to exact references. */
   #isLeft = false
+  /** Nothing was lost since the last keyframe, and there was one. */
+  #isUnbroken = false
+  /**
+   * The sender says what it refers to, and it is not so: Chromium counts pictures that its encoder dropped in P_DIFF, and not in
+   * PictureID.
+   */
+  #isMistaken = false
   #lowestLayer = 0
   #firstLayer = 0
   #config: Uint8Array | undefined
@@ -36,7 +43,7 @@ export class Vp9Depacketizer extends UnitCutter {
     this.#descriptor.ids.clear()
     this.#ends.length = 0
     this.#isFrameOpen = this.#hasLayers = this.#isOrphan = this.#isSwitchingPoint = false
-    this.#isFlexible = true
+    this.#isFlexible = !this.#isMistaken
   }
 
   protected override begins(payload: Uint8Array): boolean {
@@ -76,9 +83,14 @@ export class Vp9Depacketizer extends UnitCutter {
       unit.refersTo = 0
       unit.opens = ALL_LAYERS
       this.#isLeft = false
+      this.#isUnbroken = true
       this.#whole.clear()
       this.#lowestLayer = this.#firstLayer
     } else {
+      if (this.#isFlexible && this.#isOrphan && this.#isUnbroken && !this.isAfterHole) {
+        this.#isMistaken = true
+        this.#isFlexible = false
+      }
       unit.isOrphan = this.#isFlexible ? this.#isOrphan : this.#isLeft
       unit.refersTo = this.#isFlexible ? 0 : (2 << unit.temporalLayer) - 1
       if (this.#isSwitchingPoint) unit.opens = layersFrom(unit.temporalLayer + 1)
@@ -95,6 +107,7 @@ export class Vp9Depacketizer extends UnitCutter {
     const { ids } = this.#descriptor
     const isLost = isTorn || ids.missing !== 0
     let layers = 0
+    if (isLost && (isTorn || !unit.key)) this.#isUnbroken = false
     if (isLost && !unit.key) {
       if (this.#isFlexible && ids.id >= 0) this.#isLeft = true
       else if (!this.isAfterHole) layers = layersFrom(unit.temporalLayer)
