@@ -2,6 +2,12 @@ const NTP_EPOCH_MS = 2_208_988_800_000 // 1900 to 1970, RFC 3550 §4
 /** The middle 32 bits of a time: units to a second, RFC 3550 §6.4.1. */
 const MIDDLE_HZ = 65_536
 
+/** A time of 64 bits at `at`, ms since 1900; of `bytes` there must be so many. */
+export function readNtpMs(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 8)
+  return view.getUint32(0) * 1000 + (view.getUint32(4) * 1000) / 2 ** 32
+}
+
 /** Our wall clock at a moment of `performance.now()`, ms since 1900. */
 export function ntpMs(nowMs: number): number {
   return NTP_EPOCH_MS + performance.timeOrigin + nowMs

@@ -5,6 +5,7 @@ import type { RtpPacket } from '../rtp/packet.ts'
 import type { SenderReport } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import type { DemuxEncoding } from './demux.ts'
+import type { EarlyReports } from './early-reports.ts'
 import { IncomingStream, type IncomingStreamSink } from './incoming-stream.ts'
 import type { ChosenFormat } from './sdp/codec-choice.ts'
 import type { IncomingMedia } from './sdp/negotiation.ts'
@@ -14,6 +15,7 @@ export interface IncomingContext {
   readonly outbox: RtcpOutbox
   readonly clock: MediaClock
   readonly jitterBudgetMs: number
+  readonly earlyReports: EarlyReports
 }
 
 /** Where the units of an encoding go. */
@@ -80,6 +82,8 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
       trackClocks: this.#trackClocks,
       sink: this,
     })
+    const early = this.#context.earlyReports.take(ssrc)
+    if (early !== undefined) this.#stream.senderReport(early.report, early.arrivalMs)
   }
 
   receive(packet: RtpPacket): void {
@@ -113,7 +117,7 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
     return figures
   }
 
-  /** Gives out what is held. */
+  /** Its SSRC is over, or everything: gives out what is held. */
   finish(): void {
     this.#leave()
     this.#stream = undefined

@@ -8,6 +8,7 @@ import { FrameGate, type FrameGateSink } from '../rtp/frame-gate.ts'
 import { KeyframeRequester } from '../rtp/keyframe-requester.ts'
 import { beginsStream } from '../rtp/keyframe-start.ts'
 import type { EncodingClock, MediaClock, TrackClock } from '../rtp/media-clock.ts'
+import { readNtpMs } from '../rtp/ntp.ts'
 import type { RtpPacket } from '../rtp/packet.ts'
 import type { PacketSink } from '../rtp/packet-sink.ts'
 import type { SenderReport } from '../rtp/rtcp.ts'
@@ -52,6 +53,8 @@ export class IncomingStream implements PacketSink, FrameGateSink {
   readonly receiver: RtpReceiver
   readonly #options: IncomingStreamOptions
   readonly #requester: KeyframeRequester
+  /** Of the header extension; 0 where it was not agreed upon. */
+  readonly #captureTimeId: number
   #format: ChosenFormat | undefined
   #payloadType = -1
   #depacketizer: Depacketizer | undefined
@@ -69,6 +72,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     const has = (feedback: string) => media.formats.some((format) => format.feedback.has(feedback))
     this.#options = options
     this.ssrc = ssrc
+    this.#captureTimeId = media.extensions.absCaptureTime ?? 0
     this.#requester = new KeyframeRequester({ ssrc, outbox, pli: has('nack pli'), fir: has('ccm fir') })
     this.receiver = new RtpReceiver({
       ssrc,
@@ -146,6 +150,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
   /** For the receiver: in order. */
   packet(packet: RtpPacket): void {
     if (packet.payloadType !== this.#payloadType && !this.#enterPayloadType(packet.payloadType)) return
+    if (this.#captureTimeId !== 0) this.#captureTime(packet)
     this.#depacketizer?.packet(packet)
     this.#source?.packet(packet)
   }
@@ -192,6 +197,12 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     this.#gate = new FrameGate(this, { clockRateHz: format.clockRateHz })
     this.#depacketizer = depacketizerFor(this.#rtpFormat(format), this.#gate)
     return true
+  }
+
+  /** Before its frame goes on: it says what time that has. */
+  #captureTime(packet: RtpPacket): void {
+    const time = packet.extension(this.#captureTimeId)
+    if (time !== undefined && time.length >= 8) this.#encodingClock?.reference(readNtpMs(time, 0), packet.timestamp)
   }
 
   #isBeginning({ payloadType, payload }: RtpPacket): boolean {

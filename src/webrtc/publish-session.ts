@@ -11,6 +11,7 @@ import { type HeardReference, isRtcp } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../rtp/rtcp-parser.ts'
 import { Demux } from './demux.ts'
+import { EarlyReports } from './early-reports.ts'
 import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
 import { IncomingEncoding } from './incoming-encoding.ts'
 import { IncomingLine } from './incoming-line.ts'
@@ -50,6 +51,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   readonly #onEnd: (session: PublishSession) => void
   readonly #outbox: RtcpOutbox
   readonly #clock = new MediaClock()
+  readonly #earlyReports = new EarlyReports()
   readonly #arena = new Arena()
   readonly #feedback: BandwidthFeedback
   readonly #demux: Demux
@@ -176,9 +178,11 @@ export class PublishSession implements EngineSession, TransportHandler {
   #rtcp(bytes: Uint8Array, nowMs: number): void {
     for (const packet of parseRtcp(bytes)) {
       if (packet.type === 'xr') this.#heard(packet.heard, nowMs)
+      if (packet.type === 'bye') for (const ssrc of packet.ssrcs) this.#demux.leave(ssrc, nowMs)
       if (packet.type !== 'sr') continue
       const encoding = this.#demux.encodingOf(packet.ssrc)
       if (encoding instanceof IncomingEncoding) encoding.senderReport(packet, nowMs)
+      else this.#earlyReports.keep(packet, nowMs)
       this.#meet('feedback_seen')
     }
   }
@@ -278,6 +282,7 @@ export class PublishSession implements EngineSession, TransportHandler {
       clock: this.#clock,
       arena: this.#arena,
       jitterBudgetMs: this.#request.jitterBudgetMs,
+      earlyReports: this.#earlyReports,
       layers: this.#request.layers,
       nextTrackId: () => (this.#nextTrackId > MAX_TRACKS ? undefined : this.#nextTrackId++),
       sink: {

@@ -26,9 +26,15 @@ export interface PublishNegotiation {
 }
 
 const VIDEO_EXTENSIONS: readonly HeaderExtension[] = [
-  ...(['mid', 'rid', 'repairedRid', 'transportCc', 'absSendTime', 'dependencyDescriptor'] as const),
+  ...(['mid', 'rid', 'repairedRid', 'transportCc', 'absSendTime', 'absCaptureTime', 'dependencyDescriptor'] as const),
 ]
-const AUDIO_EXTENSIONS: readonly HeaderExtension[] = ['mid', 'transportCc', 'absSendTime', 'audioLevel']
+const AUDIO_EXTENSIONS: readonly HeaderExtension[] = [
+  'mid',
+  'transportCc',
+  'absSendTime',
+  'absCaptureTime',
+  'audioLevel',
+]
 /** M-lines with media of one session. */
 const MAX_INCOMING = 16
 
