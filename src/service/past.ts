@@ -2,6 +2,20 @@ import type { CatalogueEntry, Course } from '../state/catalogue-entry.ts'
 import type { RecordedParticipant, RecordingFile } from '../state/recording-object.ts'
 import { participantsOf } from './settlement.ts'
 
+/** Times without a server that are remembered, the last of them. */
+const MAX_INTERRUPTIONS = 1000
+
+/**
+ * Since when the participants of a recording that a crash interrupted are waited for already, ms since 1970: an earlier start
+ * has begun to, and nobody had come back when that process was killed, too. Undefined when the wait begins now.
+ */
+export function awaitedSince({ course, recording }: CatalogueEntry): number | undefined {
+  const last = course?.interruptions.at(-1)
+  if (last === undefined) return undefined
+  const hasReturned = recording.participants.some((each) => each.is_connected || (each.left_at ?? '') > last.to)
+  return hasReturned ? undefined : Date.parse(last.to)
+}
+
 /** What is handed over to a recording that goes on after a crash. */
 export interface PastOptions {
   /** As the process that died left it. */
@@ -110,10 +124,8 @@ export class Past {
     const from = this.lastKeptAt
     const to = new Date(this.#takenUpWallMs).toISOString()
     const before = this.#interruptions.at(-1)
-    // killed again before anything came: it is the same one still
-    const isSame = before !== undefined && from <= before.to
-    const earlier = isSame ? this.#interruptions.slice(0, -1) : this.#interruptions
-    this.#interruptions = [...earlier.slice(-999), { from: isSame ? before.from : from, to }]
+    if (before !== undefined && from <= before.to) return // killed again before anything came: it is the same one still
+    this.#interruptions = [...this.#interruptions.slice(1 - MAX_INTERRUPTIONS), { from, to }]
   }
 
   #gone(): RecordedParticipant[] {

@@ -13,7 +13,7 @@ import { leftFiles } from './left-files.ts'
 import type { ManifestStore } from './manifest.ts'
 import { automaticManifestPath, locateFile, MANIFEST_NAME, withoutPartNumber } from './manifest-place.ts'
 import { isAbandoned } from './ownership.ts'
-import { Past } from './past.ts'
+import { awaitedSince, Past } from './past.ts'
 import { planOfEntry, type RequestDefaults } from './recording-plan.ts'
 import type { RoomKeeper } from './room-keeper.ts'
 import { wasInterrupted } from './settlement.ts'
@@ -90,7 +90,11 @@ export class Revival {
     const { recording_id: id, room_id: room, status } = entry.recording
     if (catalogue.find(id) !== undefined || !keeper.mayRevive(entry)) return
     const plan = planOfEntry(entry, defaults)
-    const awaitsUntilMs = openedAtMs + Math.max(windowMs, plan.reconnectWindowMs)
+    const sinceMs = awaitedSince(entry) ?? Date.now()
+    const waitMs = Math.max(windowMs, plan.reconnectWindowMs) - (Date.now() - sinceMs)
+    const isOpenEnded = status === 'pending' && plan.participants !== undefined // they may come whenever they like
+    if (waitMs <= 0 && !isOpenEnded) return // a server that dies again and again does not keep it alive
+    const awaitsUntilMs = openedAtMs + waitMs
     const record = catalogue.hold(entry, { isKept: true })
     record.change({ owner: { node, pid: process.pid, since: new Date().toISOString() } })
     keeper.revive(record, plan, new Past({ entry, awaitsUntilMs, mended: this.#mended(entry) }))

@@ -10,8 +10,10 @@ import { PacedPublisher } from './paced-publisher.ts'
 import { type Fate, RandomClient } from './recording-fates.ts'
 import { TapedeckProcess } from './tapedeck.ts'
 
-/** How long recordings of dead processes may stay live after a start, ms. */
+/** How long after a start catalogue and disk may differ from what was promised, ms. */
 const SETTLE_MS = 15_000
+/** How long recordings wait for those who were cut off: rounds follow each other sooner, the last one waits. */
+const WINDOW = ['--revival-window', '8s', '--reconnect-window', '0s', '--max-recording-duration', '15s']
 const PAGE = 100
 const MEDIA = /\.(?:mp4|webm|mkv|flv)$/
 
@@ -38,7 +40,7 @@ export class KillLane {
 
   static async start(directory: string, source: string, seed: number, flags: readonly string[]): Promise<KillLane> {
     const quiet = ['--no-thumbnails', '--log-level', 'warn', '--fsync', 'never']
-    return new KillLane(await TapedeckProcess.start(directory, ...quiet, ...flags), source, seed)
+    return new KillLane(await TapedeckProcess.start(directory, ...quiet, ...WINDOW, ...flags), source, seed)
   }
 
   /** Records, is asked for things, dies, comes back; sometimes dies again on the way. */
@@ -58,15 +60,44 @@ export class KillLane {
     await this.check()
   }
 
-  /** Compares what the server says with what it had promised, and with the disk. */
-  async check(): Promise<void> {
-    const recordings = await this.#settled()
+  /**
+   * Compares what the server says with what it had promised, and with the disk. Recordings that go on may: `isOver` says that
+   * nobody has come back for long enough, and none may be live any more.
+   */
+  async check(isOver = false): Promise<void> {
+    const endsAtMs = performance.now() + SETTLE_MS
+    for (;;) {
+      const complaints = await this.#differences(isOver)
+      if (complaints.length === 0) return
+      if (performance.now() > endsAtMs) {
+        this.complaints.push(...complaints.slice(0, 50))
+        return
+      }
+      await delay(50)
+    }
+  }
+
+  async #differences(isOver: boolean): Promise<string[]> {
+    const complaints: string[] = []
+    const complain = (text: string) => complaints.push(`after kill ${this.kills}: ${text}`)
+    const recordings = await this.list()
     const ids = recordings.map(({ recording_id }) => recording_id)
-    if (new Set(ids).size !== ids.length) this.#complain('an id is listed twice')
+    if (new Set(ids).size !== ids.length) complain('an id is listed twice')
+    for (const { recording_id: id, status } of recordings) {
+      if (status === 'processing' || (isOver && LIVE_STATUSES.includes(status))) complain(`${id} is still ${status}`)
+    }
+    if (complaints.length > 0) return complaints
     const byId = new Map(recordings.map((recording) => [recording.recording_id, recording]))
-    for (const fate of this.client.fates.values()) this.#compare(fate, byId.get(fate.id))
-    for (const recording of recordings) await this.#checkFiles(recording)
-    this.#checkDisk(recordings)
+    for (const fate of this.client.fates.values()) compare(fate, byId.get(fate.id), complain)
+    for (const recording of recordings) {
+      const { recording_id: id, status } = recording
+      if (this.#checked.has(id) || LIVE_STATUSES.includes(status)) continue
+      const before = complaints.length
+      await checkFiles(recording, complain)
+      if (complaints.length === before) this.#checked.add(id)
+    }
+    this.#checkDisk(recordings, complain)
+    return complaints
   }
 
   /** All pages of the list. */
@@ -106,59 +137,13 @@ export class KillLane {
     await starting
   }
 
-  /** The list, once nothing of a dead process is live any more. */
-  async #settled(): Promise<RecordingObject[]> {
-    const endsAtMs = performance.now() + SETTLE_MS
-    for (;;) {
-      const recordings = await this.list()
-      const live = recordings.filter(({ status }) => LIVE_STATUSES.includes(status))
-      if (live.length === 0) return recordings
-      if (performance.now() > endsAtMs) {
-        for (const { recording_id, status } of live) this.#complain(`${recording_id} is still ${status}`)
-        return recordings
-      }
-      await delay(20)
-    }
-  }
-
-  #compare(fate: Fate, recording: RecordingObject | undefined): void {
-    const { id } = fate
-    if (recording === undefined) {
-      if (fate.remove === 'none') this.#complain(`${id} is missing`)
-      return
-    }
-    const { status } = recording
-    if (fate.remove === 'told') this.#complain(`${id} was deleted and is listed as ${status}`)
-    else if (fate.cancel === 'told' && status !== 'cancelled') this.#complain(`${id} was cancelled and is ${status}`)
-    else if (status === 'cancelled' && fate.cancel === 'none')
-      this.#complain(`${id} is cancelled, which nobody asked for`)
-    else if (fate.hadMedia && fate.cancel === 'none' && status !== 'completed') {
-      this.#complain(`${id} was stopped with media in it, and is ${status}`)
-    }
-  }
-
-  async #checkFiles(recording: RecordingObject): Promise<void> {
-    const { recording_id: id, status, files } = recording
-    if (this.#checked.has(id)) return
-    this.#checked.add(id)
-    const present = files.filter(({ state }) => state !== 'removed')
-    if (status === 'completed' && present.length === 0) this.#complain(`${id} is completed without a file`)
-    if (status !== 'completed' && present.length > 0) this.#complain(`${id} is ${status} and has files`)
-    if (present.length > 0 && recording.local_path === null) this.#complain(`${id} has no main file`)
-    if (present.length === 0 || recording.local_path === null) return
-    for (const file of present) {
-      const path = join(recording.local_path, '..', file.file_name)
-      const problem = await problemOf(path, file.size_bytes)
-      if (problem !== undefined) this.#complain(`${id} ${file.file_name} (${file.state}): ${problem}`)
-    }
-  }
-
   /** Everything on disk belongs to a recording that is listed. */
-  #checkDisk(recordings: readonly RecordingObject[]): void {
+  #checkDisk(recordings: readonly RecordingObject[], complain: Complain): void {
     const root = this.server.recordings
     if (!existsSync(root)) return
     const directories = new Set<string>()
     const known = new Set<string>()
+    const waiting = recordings.filter(({ status }) => LIVE_STATUSES.includes(status)).map(endingOf)
     for (const { local_path, files } of recordings) {
       if (local_path === null) continue
       directories.add(relative(root, join(local_path, '..')))
@@ -166,15 +151,50 @@ export class KillLane {
     }
     for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
       const name = relative(root, join(entry.parentPath, entry.name))
-      if (entry.isDirectory() && !directories.has(name)) this.#complain(`directory ${name} belongs to nothing`)
-      else if (entry.isFile() && MEDIA.test(name) && !known.has(name) && !isJustMade(root, name)) {
-        this.#complain(`file ${name} belongs to nothing`)
-      } else if (/\.(?:tmp|deleted)$/.test(name)) this.#complain(`${name} was left`)
+      if (entry.isDirectory() && !directories.has(name)) {
+        if (!waiting.some((ending) => name.endsWith(ending))) complain(`directory ${name} belongs to nothing`)
+      } else if (entry.isFile() && MEDIA.test(name) && !known.has(name) && !isJustMade(root, name)) {
+        complain(`file ${name} belongs to nothing`)
+      } else if (/\.(?:tmp|deleted)$/.test(name)) complain(`${name} was left`)
     }
   }
+}
 
-  #complain(text: string): void {
-    if (this.complaints.length < 50) this.complaints.push(`after kill ${this.kills}: ${text}`)
+type Complain = (text: string) => void
+
+/** Of the directory of a recording that was asked for. */
+function endingOf({ recording_id }: RecordingObject): string {
+  return `_${recording_id.slice(0, 8)}`
+}
+
+function compare(fate: Fate, recording: RecordingObject | undefined, complain: Complain): void {
+  const { id } = fate
+  if (recording === undefined) {
+    if (fate.remove === 'none') complain(`${id} is missing`)
+    return
+  }
+  const { status } = recording
+  if (fate.remove === 'told') complain(`${id} was deleted and is listed as ${status}`)
+  else if (fate.cancel === 'told' && status !== 'cancelled') complain(`${id} was cancelled and is ${status}`)
+  else if (fate.stop === 'told' && fate.cancel === 'none' && LIVE_STATUSES.includes(status)) {
+    complain(`${id} was stopped and is ${status}`)
+  } else if (status === 'cancelled' && fate.cancel === 'none') complain(`${id} is cancelled, which nobody asked for`)
+  else if (fate.hadMedia && fate.cancel === 'none' && status !== 'completed') {
+    complain(`${id} was stopped with media in it, and is ${status}`)
+  }
+}
+
+async function checkFiles(recording: RecordingObject, complain: Complain): Promise<void> {
+  const { recording_id: id, status, files } = recording
+  const present = files.filter(({ state }) => state !== 'removed')
+  if (status === 'completed' && present.length === 0) complain(`${id} is completed without a file`)
+  if (status !== 'completed' && present.length > 0) complain(`${id} is ${status} and has files`)
+  if (present.length > 0 && recording.local_path === null) complain(`${id} has no main file`)
+  if (present.length === 0 || recording.local_path === null) return
+  for (const file of present) {
+    const path = join(recording.local_path, '..', file.file_name)
+    const problem = await problemOf(path, file.size_bytes)
+    if (problem !== undefined) complain(`${id} ${file.file_name} (${file.state}): ${problem}`)
   }
 }
 
