@@ -222,6 +222,21 @@ describe('a session over the link', () => {
     const [report] = controls.map(parseReport).filter((one) => one.op === 'figures')
     expect(report.figures.tracks.map((track) => track.droppedFrames)).toEqual([7, 2])
   })
+
+  it('tells its last figures, also when nobody has read for a while', () => {
+    const { pipe, writer, session } = outlet()
+    pipe.isBlocked = true
+    session.frame(frame(VIDEO, 0, true, 1_100_000))
+    writer.flush()
+    session.figures({ tracks: [figures(1, 1)] })
+    session.figures({ tracks: [figures(1, 2)] })
+    session.end({ reason: 'finished' })
+    pipe.open()
+    writer.flush()
+    const told = read(pipe.bytes).controls.map(parseReport)
+    expect(told.map(({ op }) => op)).toEqual(['track', 'figures', 'end'])
+    expect(told[1]).toMatchObject({ figures: { tracks: [{ droppedFrames: 2 }] } })
+  })
 })
 
 function figures(trackId: number, droppedFrames: number) {

@@ -20,6 +20,8 @@ export class SessionOutlet implements PublishSink {
   readonly #bounds: QueueBounds
   readonly #owner: OutletOwner
   readonly #tracks = new Map<number, TrackOutlet>()
+  /** Those that could not be told. */
+  #kept: SessionFigures | undefined
 
   constructor(session: number, writer: LinkWriter, numbers: TrackNumbers, bounds: QueueBounds, owner: OutletOwner) {
     this.#session = session
@@ -49,18 +51,15 @@ export class SessionOutlet implements PublishSink {
     this.#writer.control({ op: 'loss', session: this.#session, loss })
   }
 
-  /** Left out while nobody reads: newer ones follow. */
+  /** Kept while nobody reads: newer ones follow, or the end. */
   figures(figures: SessionFigures): void {
-    if (this.#writer.isFull) return
-    const tracks = figures.tracks.map((track) => {
-      const dropped = this.#tracks.get(track.trackId)?.droppedFrames ?? 0
-      return dropped === 0 ? track : { ...track, droppedFrames: track.droppedFrames + dropped }
-    })
-    this.#writer.control({ op: 'figures', session: this.#session, figures: { ...figures, tracks } })
+    this.#kept = this.#writer.isFull ? figures : undefined
+    if (this.#kept === undefined) this.#tell(figures)
   }
 
   end(end: SessionEnd): void {
     while (this.drainOne());
+    if (this.#kept !== undefined) this.#tell(this.#kept)
     this.#writer.control({ op: 'end', session: this.#session, end })
     this.#owner.ended()
   }
@@ -74,6 +73,14 @@ export class SessionOutlet implements PublishSink {
 
   clear(): void {
     for (const outlet of this.#tracks.values()) outlet.clear()
+  }
+
+  #tell(figures: SessionFigures): void {
+    const tracks = figures.tracks.map((track) => {
+      const dropped = this.#tracks.get(track.trackId)?.droppedFrames ?? 0
+      return dropped === 0 ? track : { ...track, droppedFrames: track.droppedFrames + dropped }
+    })
+    this.#writer.control({ op: 'figures', session: this.#session, figures: { ...figures, tracks } })
   }
 
   #outlet(track: Track): TrackOutlet {
