@@ -14,6 +14,7 @@ rmSync('dist', { recursive: true, force: true })
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
 
+await bundleForBrowsers()
 rmSync('dist/cli', { recursive: true })
 // each alone, so that the process in which WebRTC runs loads nothing of the server
 const modules = [...(await bundle('src/cli/main.ts')), ...(await bundle('src/webrtc/media-process.ts'))]
@@ -32,6 +33,16 @@ async function bundle(input: string): Promise<string[]> {
   const chunks = output.filter((chunk) => chunk.type === 'chunk')
   for (const chunk of chunks) writeFileSync(join('dist/cli', chunk.fileName), ascii(chunk.code))
   return chunks.flatMap((chunk) => Object.keys(chunk.modules))
+}
+
+/** `tapedeck/browser` as one module without imports: `GET /browser.js` gives it to pages as it is. */
+async function bundleForBrowsers(): Promise<void> {
+  const build = await rolldown({ input: 'src/browser/index.ts', platform: 'browser' })
+  const { output } = await build.generate({ format: 'esm' })
+  await build.close()
+  for (const name of readdirSync('dist/browser')) if (name.endsWith('.js')) rmSync(join('dist/browser', name))
+  for (const chunk of output)
+    if (chunk.type === 'chunk') writeFileSync(join('dist/browser', chunk.fileName), chunk.code)
 }
 
 /** V8 keeps a source in two bytes per character as soon as one of them needs it: a quotation mark would cost a megabyte. */

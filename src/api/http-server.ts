@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../media/ports.ts'
 import type { Access } from './access.ts'
+import { browserModule } from './browser-module.ts'
 import { answerError } from './error-answer.ts'
 import { MethodError, RouteMissingError } from './errors.ts'
 import type { EventSocket } from './event-socket.ts'
@@ -37,7 +38,7 @@ export interface HttpServerOptions {
   readonly signalling?: SignallingOptions
 }
 
-/** GET /healthz, /readyz and /metrics, and the API. Lives once: `listen`, then `close`. */
+/** GET /healthz, /readyz, /metrics and /browser.js, and the API. Lives once: `listen`, then `close`. */
 export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #app: FastifyInstance
@@ -100,6 +101,7 @@ export class HttpServer {
         .header('cache-control', 'no-store')
         .send({ ready, ...report })
     })
+    browserModule(this.#app)
     this.#app.get('/metrics', async (request, reply) => {
       await access.authorizeRequest('metrics', request.socket.remoteAddress ?? '', request.headers.authorization)
       return reply

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { type ServerOptions, type Settings, settingsSchema } from '../config/settings-schema.ts'
 import type { WebrtcSettingName } from '../config/webrtc-settings.ts'
@@ -9,6 +10,7 @@ import { RecordingMissingError } from '../service/errors.ts'
 import type { StoredEvent } from '../state/event-store.ts'
 import type { RecordingObject } from '../state/recording-object.ts'
 import type { RecordingQuery } from '../state/store.ts'
+import { ChunkFeed } from './chunk-feed.ts'
 import { parseOptions } from './options.ts'
 import { ParticipantFeed, type ParticipantOptions } from './participant-feed.ts'
 
@@ -70,6 +72,7 @@ const MAX_LISTED = 10_000
 export class RecordingEngine extends EventEmitter<RecordingEngineEvents> {
   readonly #server: TapedeckServer
   readonly #logger: Logger | undefined
+  readonly #chunks = new Map<string, ChunkFeed>()
   #unfollow: () => void = () => undefined
   /** Events are told one after the other. */
   #telling: Promise<void> = Promise.resolve()
@@ -101,6 +104,23 @@ export class RecordingEngine extends EventEmitter<RecordingEngineEvents> {
    */
   participant(roomId: string, participantId: string, options: ParticipantOptions): ParticipantFeed {
     return new ParticipantFeed(this.#server.hub, roomId, participantId, options)
+  }
+
+  /**
+   * Takes a chunk of what a browser's `MediaRecorder` made of a participant: WebM or fragmented MP4, cut anywhere, in order.
+   * Resolves once it is on disk. `kind` tells recorders of one participant apart, and names their tracks: camera, screen,
+   * microphone. The participant is there from the first chunk to `endChunks`, or 30 s (`uploadIdle`) after the last one.
+   * @throws RecordingMissingError, NameBusyError, LimitError, UploadBusyError, UploadEndedError, ChunkSizeError (4 MB), StorageError
+   */
+  async addChunk(recordingId: string, participantId: string, chunk: Uint8Array, kind = 'camera'): Promise<void> {
+    await (await this.#chunksOf(recordingId, participantId, kind)).add(chunk)
+  }
+
+  /** Nothing follows. Throws like `addChunk`. */
+  async endChunks(recordingId: string, participantId: string, kind = 'camera'): Promise<void> {
+    const feed = await this.#chunksOf(recordingId, participantId, kind)
+    await feed.add(new Uint8Array(0), true)
+    this.#chunks.delete(JSON.stringify([recordingId, participantId, kind]))
   }
 
   /** Throws like `RecordingControl.start`. */
@@ -168,6 +188,19 @@ export class RecordingEngine extends EventEmitter<RecordingEngineEvents> {
     await this.#server.stop(options)
     this.#unfollow()
     await this.#telling
+  }
+
+  async #chunksOf(recordingId: string, participantId: string, kind: string): Promise<ChunkFeed> {
+    const key = JSON.stringify([recordingId, participantId, kind])
+    const known = this.#chunks.get(key)
+    if (known !== undefined) return known
+    const { room_id: room } = (await this.#server.control.get(recordingId)).recording
+    const made = this.#chunks.get(key)
+    if (made !== undefined) return made
+    const address = { room, participant: participantId }
+    const feed = new ChunkFeed(this.#server.uploads, address, randomUUID(), kind)
+    this.#chunks.set(key, feed)
+    return feed
   }
 
   async #list(of: Pick<RecordingQuery, 'room' | 'user'>): Promise<RecordingObject[]> {

@@ -18,7 +18,7 @@ const MAX_IN_FLIGHT_BYTES = 10_000_000
 const MAX_SESSIONS = 10_000
 /** How long an upload that rests or has ended is known, ms: a day. */
 const KEPT_MS = 86_400_000
-const TICK_MS = 1000
+const TICK_MS = 500
 /** An age that a browser gives for a chunk is not believed beyond this, ms. */
 const MAX_AGE_MS = 60_000
 
