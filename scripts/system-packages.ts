@@ -22,6 +22,7 @@ const NEEDS: readonly Need[] = [
     ],
   },
   { present: () => onPath('rtmpdump'), packages: ['rtmpdump'] },
+  { present: () => existsSync('/usr/lib/python3/dist-packages/aiortc'), packages: ['python3-aiortc'] },
   { present: () => onPath('redis-server'), packages: ['redis-server'] },
   { present: () => onPath('gcc') && existsSync('/usr/include/stdio.h'), packages: ['gcc', 'libc6-dev'] },
   { present: () => onPath('mkfs.ext4'), packages: ['e2fsprogs'] },
