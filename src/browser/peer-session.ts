@@ -92,7 +92,18 @@ export class PeerSession {
     const { connectionState } = this.peer
     clearTimeout(this.#timer)
     if (connectionState === 'failed' || connectionState === 'closed') this.#lose()
-    else if (connectionState === 'disconnected') this.#timer = setTimeout(() => this.#lose(), INTERRUPTION_MS)
+    else if (connectionState === 'disconnected') {
+      this.#timer = setTimeout(() => this.#lose(), INTERRUPTION_MS)
+      void this.#ask()
+    }
+  }
+
+  /** A server that was started anew does not know us: then nothing is waited for. */
+  async #ask(): Promise<void> {
+    const location = this.#location
+    if (location === undefined) return
+    const response = await fetch(location, { headers: await authorization(this.#options) }).catch(() => undefined)
+    if (response?.status === 404) this.#lose()
   }
 
   #lose(): void {

@@ -68,13 +68,13 @@ export class Watcher extends TypedEvents<WatcherEvents> {
     const shown = new MediaStream()
     peer.ontrack = ({ track }) => {
       if (track.kind === 'audio' || shown.getVideoTracks().length === 0) shown.addTrack(track)
+      if (this.#element !== undefined && this.#element.srcObject !== shown) this.#element.srcObject = shown
       this.tell('track', { track })
     }
     const lost = new Promise<void>((resolve) => {
       session.onLost = resolve
     })
     await session.connect(() => addressOf(this.#options, 'whep', this.#options.room, this.#options.participant))
-    if (this.#element !== undefined) this.#element.srcObject = shown
     this.#backOff.reset()
     this.#move('playing')
     await lost
