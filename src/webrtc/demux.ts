@@ -11,8 +11,8 @@ export interface DemuxEncoding {
   begin(ssrc: number, nowMs: number): void
   /** A packet of its SSRC or of its retransmissions. */
   receive(packet: RtpPacket): void
-  /** Its SSRC is over. */
-  finish(): void
+  /** Its SSRC is over as soon as nothing of it is missing any more, which `onLeft` says. */
+  leave(onLeft: () => void): void
 }
 
 /** Packets that could not be given to anybody. */
@@ -101,13 +101,14 @@ export class Demux {
   }
 
   /** An SSRC said goodbye (RFC 3550 §6.6). */
-  leave(ssrc: number, nowMs: number): void {
+  leave(ssrc: number): void {
     const route = this.#routes.get(ssrc | 0)
     if (route === undefined || this.#active.get(route.encoding) !== route) return
-    route.isRetired = true
-    route.lastMs = nowMs
-    this.#active.delete(route.encoding)
-    route.encoding.finish()
+    route.encoding.leave(() => {
+      route.isRetired = true
+      route.lastMs = performance.now()
+      if (this.#active.get(route.encoding) === route) this.#active.delete(route.encoding)
+    })
   }
 
   #find(key: number, packet: RtpPacket, known: Route | undefined): Route | undefined {

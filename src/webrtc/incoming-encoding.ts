@@ -52,6 +52,8 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
   readonly #sink: IncomingEncodingSink
   readonly #past = noFigures()
   #stream: IncomingStream | undefined
+  /** Set while its SSRC is about to be over. */
+  #onLeft: (() => void) | undefined
 
   constructor(
     media: IncomingMedia,
@@ -96,6 +98,12 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
 
   tick(nowMs: number): void {
     this.#stream?.tick(nowMs)
+    if (this.#onLeft !== undefined) this.#leaveWhenWhole()
+  }
+
+  leave(onLeft: () => void): void {
+    this.#onLeft = onLeft
+    this.#leaveWhenWhole()
   }
 
   requestKeyframe(nowMs: number): void {
@@ -117,13 +125,21 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
     return figures
   }
 
-  /** Its SSRC is over, or everything: gives out what is held. */
+  /** Gives out what is held. */
   finish(): void {
     this.#leave()
     this.#stream = undefined
   }
 
+  #leaveWhenWhole(): void {
+    if (this.#stream?.receiver.isWaiting) return
+    const onLeft = this.#onLeft
+    this.finish()
+    onLeft?.()
+  }
+
   #leave(): void {
+    this.#onLeft = undefined
     if (this.#stream === undefined) return
     this.#stream.finish()
     addStream(this.#past, this.#stream)

@@ -178,7 +178,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   #rtcp(bytes: Uint8Array, nowMs: number): void {
     for (const packet of parseRtcp(bytes)) {
       if (packet.type === 'xr') this.#heard(packet.heard, nowMs)
-      if (packet.type === 'bye') for (const ssrc of packet.ssrcs) this.#demux.leave(ssrc, nowMs)
+      if (packet.type === 'bye') for (const ssrc of packet.ssrcs) this.#demux.leave(ssrc)
       if (packet.type !== 'sr') continue
       const encoding = this.#demux.encodingOf(packet.ssrc)
       if (encoding instanceof IncomingEncoding) encoding.senderReport(packet, nowMs)

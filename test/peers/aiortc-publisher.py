@@ -64,6 +64,9 @@ async def main():
         answer = re.sub(r"(a=candidate:\S+ 1 \S+ \d+ )\S+ \d+", rf"\g<1>127.0.0.1 {PORT}", answer)
     await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     await asyncio.sleep(float(SECONDS))
+    audio.sender.track.stop()
+    pictures.stop()
+    await asyncio.sleep(1.5)  # what was lost is asked for and sent again
     stats = {"frames": pictures.frames, "state": peer.connectionState}
     for kind, sender in (("video", video.sender), ("audio", audio.sender)):
         for report in (await sender.getStats()).values():
