@@ -217,6 +217,43 @@ describe('VP9', () => {
     }
   })
 
+  describe('as Chromium sends it: P_DIFF counts pictures that its encoder dropped, PictureID does not', () => {
+    /** One packet: I, F, B and E, and P with its P_DIFF but for keyframes; 15 bits of PictureID. RFC 9628 §4.2 */
+    const packet = (id: number, difference: number) => {
+      const start = [difference === 0 ? 0x9c : 0xdc, 0x80 | (id >> 8), id & 0xff]
+      return Uint8Array.of(...start, ...(difference === 0 ? vp9[0] : [difference << 1, ...vp9[1]]))
+    }
+    /** Sends pictures from PictureID 0x7ffd on, each by the difference that it says. */
+    const sending = (differences: readonly number[], isLost?: (index: number) => boolean) => {
+      const { gathered, sent, depacketizer } = rig(isLost)
+      for (const [i, difference] of differences.entries()) {
+        sent.packet(packet((0x7ffd + i) & 0x7fff, difference), i * 3000, true)
+      }
+      expect(depacketizer.malformed).toBe(0)
+      return gathered
+    }
+
+    it('takes references from before the keyframe for that, where nothing was lost', () => {
+      const { units, damages } = sending([0, 1, 4, 1, 7, 1, 0, 1])
+      expect(units.map(({ isOrphan }) => isOrphan)).toEqual(Array.from({ length: 8 }, () => false))
+      expect(units.map(({ key }) => key)).toEqual([true, false, false, false, false, false, true, false])
+      expect(units.map(({ refersTo }) => refersTo)).toEqual([0, 0, 1, 1, 1, 1, 0, 1])
+      expect(damages).toEqual([])
+    })
+
+    it('does not trust such a sender any more: what follows a loss waits for a keyframe', () => {
+      const { units, damages } = sending([0, 1, 4, 1, 1, 1, 0, 1], (index) => index === 4)
+      expect(units.every(({ isOrphan }) => !isOrphan)).toBe(true)
+      expect(damages).toMatchObject([{ packets: 1, layers: 255 }])
+    })
+
+    it('takes them for what was lost where something was, also in what lies between keyframes', () => {
+      const { units, damages } = sending([0, 1, 1, 4, 1, 0, 1, 4, 1], (index) => index === 2)
+      expect(damages).toMatchObject([{ packets: 1, layers: 0 }])
+      expect(units.map(({ isOrphan }) => isOrphan)).toEqual([false, false, true, true, false, false, false, false])
+    })
+  })
+
   it.each([
     ['no bytes behind its descriptor', Uint8Array.of(0x8c, 0x80)],
     ['flexible mode without a PictureID', Uint8Array.of(0x1c, 0x82)],
