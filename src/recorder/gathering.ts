@@ -5,6 +5,8 @@ import { sourceUs } from './track-clock.ts'
 
 /** How long video that flows without a keyframe is waited for before sound starts alone, ms. */
 const KEYFRAME_WAIT_MS = 20_000
+/** The same where the source says that such video comes, but keeps it to itself: sound is not left out for it, ms. */
+const AWAITED_VIDEO_MS = 3000
 /** Frames that may be gathered; more than any second and a half of media has. */
 const MAX_FRAMES = 16_384
 
@@ -13,6 +15,8 @@ export interface GatheringLimits {
   /** For a second track, by the wall clock or by the media's, whichever is first. */
   readonly trackWaitMs: number
   readonly maxBytes: number
+  /** Whether the source has video of which there was no keyframe yet. */
+  readonly awaitsVideo?: () => boolean
 }
 
 /**
@@ -87,10 +91,16 @@ export class Gathering {
     }
     if (complete && kinds.size === 2) return true
     if (this.isFull) return true
-    const waitMs = this.#headless && !kinds.has('video') ? KEYFRAME_WAIT_MS : this.#limits.trackWaitMs
+    const waitMs = kinds.has('video') ? this.#limits.trackWaitMs : this.#videoWaitMs
     if (nowMs - this.#firstAtMs >= waitMs) return true
     const firstUs = this.#firstUs.values().next().value ?? 0
     return Math.abs(this.#lastUs - firstUs) / 1000 >= waitMs
+  }
+
+  get #videoWaitMs(): number {
+    const { trackWaitMs, awaitsVideo } = this.#limits
+    if (this.#headless) return KEYFRAME_WAIT_MS
+    return awaitsVideo?.() === true ? Math.max(trackWaitMs, AWAITED_VIDEO_MS) : trackWaitMs
   }
 
   /** The common zero, µs of the source's clock. */

@@ -13,6 +13,13 @@ import { Timeline } from './timeline.ts'
 /** Frames that may wait for a disk; the bound in bytes is reached first by all but streams of tiny frames. */
 const MAX_QUEUED_FRAMES = 65_536
 
+/** What a pipeline is for. */
+export interface PipelineOptions extends PartSequenceOptions {
+  readonly zeroAtMs: number | undefined
+  /** See `GatheringLimits.awaitsVideo`. */
+  readonly awaitsVideo: () => boolean
+}
+
 /** Who owns a pipeline. */
 export interface PipelineOwner {
   /** The first frames of a publisher have a place in time. */
@@ -34,6 +41,7 @@ export class Pipeline {
   /** Fields of log lines. */
   readonly #names: object
   readonly #queue: FrameQueue
+  readonly #awaitsVideo: () => boolean
   readonly timeline: Timeline
   readonly parts: PartSequence
   readonly outages = new Outages()
@@ -50,15 +58,12 @@ export class Pipeline {
   #droppedBefore: number | undefined
   #drained: (() => void)[] = []
 
-  constructor(
-    services: RecordingServices,
-    options: PartSequenceOptions & { readonly zeroAtMs: number | undefined },
-    owner: PipelineOwner,
-  ) {
+  constructor(services: RecordingServices, options: PipelineOptions, owner: PipelineOwner) {
     const { config, now } = services
     const maxBytes = config.maxBacklogMb * 1_000_000
     this.#services = services
     this.#owner = owner
+    this.#awaitsVideo = options.awaitsVideo
     this.#names = { ...options.address, recording: options.recordingId }
     this.timeline = new Timeline({ jumpMs: config.jumpMs, now, zeroAtMs: options.zeroAtMs })
     this.#queue = new FrameQueue({ maxBytes, maxFrames: MAX_QUEUED_FRAMES })
@@ -195,7 +200,7 @@ export class Pipeline {
 
   #newGathering(): Gathering {
     const { trackWaitMs, maxBacklogMb } = this.#services.config
-    return new Gathering({ trackWaitMs, maxBytes: maxBacklogMb * 1_000_000 })
+    return new Gathering({ trackWaitMs, maxBytes: maxBacklogMb * 1_000_000, awaitsVideo: this.#awaitsVideo })
   }
 
   #feed(frame: Frame): void {

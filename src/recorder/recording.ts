@@ -97,6 +97,7 @@ export class Recording implements Subscriber {
         format,
         audioFormat: options.audioFormat ?? services.config.audioFormat,
         video: () => this.#sources.video,
+        awaitsVideo: () => this.#sources.awaitsVideo,
         resizes: () => this.#sources.resizes,
         partDurationMs,
         partSizeBytes,

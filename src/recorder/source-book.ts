@@ -59,6 +59,15 @@ export class SourceBook {
     return negotiated.length > 0 ? 'possible' : 'none'
   }
 
+  /** Whether there is video that cannot be decoded yet: its keyframe has been asked for. */
+  get awaitsVideo(): boolean {
+    const { current } = this
+    return (
+      current?.tracks.some(({ kind, packets, keyframes }) => kind === 'video' && packets > 0 && keyframes === 0) ===
+      true
+    )
+  }
+
   /** Media is missing: a keyframe now makes the hole short. */
   requestKeyframe(): void {
     this.#stream?.requestKeyframe()

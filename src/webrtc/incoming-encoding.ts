@@ -16,6 +16,8 @@ export interface IncomingContext {
   readonly clock: MediaClock
   readonly jitterBudgetMs: number
   readonly earlyReports: EarlyReports
+  /** The first packet of an SSRC came. */
+  onBegin(): void
 }
 
 /** Where the units of an encoding go. */
@@ -84,6 +86,7 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
       trackClocks: this.#trackClocks,
       sink: this,
     })
+    this.#context.onBegin()
     const early = this.#context.earlyReports.take(ssrc)
     if (early !== undefined) this.#stream.senderReport(early.report, early.arrivalMs)
   }

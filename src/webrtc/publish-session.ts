@@ -283,6 +283,9 @@ export class PublishSession implements EngineSession, TransportHandler {
       arena: this.#arena,
       jitterBudgetMs: this.#request.jitterBudgetMs,
       earlyReports: this.#earlyReports,
+      onBegin: () => {
+        this.#figuresAtMs = 0 // it is to be known at once what comes
+      },
       layers: this.#request.layers,
       nextTrackId: () => (this.#nextTrackId > MAX_TRACKS ? undefined : this.#nextTrackId++),
       sink: {

@@ -48,6 +48,7 @@ describe.concurrent('aiortc publishes over a network that loses and swaps packet
     const tracks = report.source?.tracks ?? []
     const [picture, sound] = [tracks.find(({ kind }) => kind === 'video'), tracks.find(({ kind }) => kind === 'audio')]
     console.log(`${name}: ${JSON.stringify(sent)}, on the way ${JSON.stringify(up.streams)}`)
+    console.log(JSON.stringify(report, undefined, 1))
     expect(sent.state).toBe('connected')
     expect(files).toHaveLength(1)
     const faults = (await decodingFaults(files[0])).split('\n')

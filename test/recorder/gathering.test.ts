@@ -36,6 +36,23 @@ describe('the gathering of a beginning', () => {
     expect(gathering.isReady(2500)).toBe(true)
   })
 
+  it('waits longer, and keeps the sound, where the source has video whose keyframe is under way', () => {
+    let awaits = true
+    const gathering = new Gathering({ trackWaitMs: 500, maxBytes: 100_000, awaitsVideo: () => awaits })
+    for (let ms = 0; ms <= 2000; ms += 500) gathering.push(heldFrame(audio, ms, true), ms)
+    expect(gathering.isReady(2000)).toBe(false)
+    expect(gathering.isReady(3000)).toBe(true)
+    gathering.push(heldFrame(video, 2010, true), 2010)
+    expect(gathering.isReady(2010)).toBe(true)
+    expect(gathering.zeroUs).toBe(0)
+    expect(drain(gathering)).toEqual([0, 500, 1000, 1500, 2000, 2010])
+    const without = new Gathering({ trackWaitMs: 500, maxBytes: 100_000, awaitsVideo: () => awaits })
+    without.push(heldFrame(audio, 0, true), 0)
+    awaits = false
+    expect(without.isReady(500)).toBe(true)
+    without.clear()
+  })
+
   it('waits no longer than that in media time, when media comes faster than time goes', () => {
     const gathering = fresh()
     for (let ms = 0; ms < 1480; ms += 40) gathering.push(heldFrame(video, ms, ms === 0), 1)
