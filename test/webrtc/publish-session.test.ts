@@ -137,6 +137,17 @@ describe('a peer that publishes', () => {
     expect(sink.framesOf(1)).toHaveLength(2)
   })
 
+  it('is told of at once when its packets come, before anything can be decoded', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    pass(1100)
+    const { audio, video } = chromiumSources()
+    transport.deliver(...audio.opus(0))
+    pass(300)
+    transport.deliver(...video.vp8(0, false))
+    pass(50)
+    expect(sink.last?.tracks).toMatchObject([{ packets: 1 }, { kind: 'video', packets: 3, keyframes: 0 }])
+  })
+
   it('loses no keyframe to a network that swaps its first packets', async () => {
     const { transport, sink } = await publishing(CHROMIUM)
     const { video } = chromiumSources()
