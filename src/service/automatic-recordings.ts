@@ -7,7 +7,8 @@ import { automaticManifestPath } from './manifest-place.ts'
 import { newEntry } from './new-entry.ts'
 import type { Past } from './past.ts'
 import type { RecorderCalls } from './recorder-calls.ts'
-import { RoomRecording, type RoomRecordingOptions } from './room-recording.ts'
+import { RoomRecording } from './room-recording.ts'
+import type { RoomRecordingOptions } from './room-recording-options.ts'
 import type { AutomaticSettings } from './service-options.ts'
 
 /** How every stream is recorded. */

@@ -16,6 +16,8 @@ import { ServiceWorks } from './service-works.ts'
 
 /** How long lists wait for what an earlier process left to be brought to its end, ms. */
 const RECONCILE_PATIENCE_MS = 5000
+/** How long a cancellation waits for the state to know of it, ms. */
+const CANCELLED_MS = 1000
 /** How long after the start a list waits for the walk over manifests, ms. */
 const SCAN_PATIENCE_MS = 5000
 
@@ -108,6 +110,7 @@ export class RecordingService implements RecordingControl {
       if (hadJobs) this.#works.sweepLater(entry)
       const nothing = { files: [], local_path: null, file_name: null, file_size_bytes: 0 }
       record.change({ manifest_path: null, owner: null, recording: nothing })
+      await this.#works.writer.flush({ deadlineMs: CANCELLED_MS }) // nothing else remembers it
       return record.entry
     } finally {
       this.#works.ended(record)

@@ -6,6 +6,7 @@ import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import { StateAwayError } from '../state/errors.ts'
 import type { Journal, JournalEntry } from '../state/journal.ts'
 import type { RecordingFile } from '../state/recording-object.ts'
+import type { RecordingWriter } from '../state/recording-writer.ts'
 import type { RecordingStore } from '../state/store.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -23,6 +24,10 @@ import { openWhenKilled } from './stray-files.ts'
 const RETRY_MS = 5000
 /** How often it is waited for somebody else who mends one of the files. */
 const MAX_POSTPONED = 6
+/** From one try to be the one that takes up what was left to the next, ms. */
+const CLAIM_EVERY_MS = 50
+/** How long the state may take to learn who goes on with it, ms. */
+const STORED_MS = 1000
 /** Manifests. */
 const READ_AT_ONCE = 32
 
@@ -35,7 +40,9 @@ export interface RevivalOptions {
   readonly storage: Storage
   /** Mends the files that a crash left. */
   readonly recorder: Pick<Recorder, 'recovered'>
-  readonly journal: Pick<Journal, 'list'>
+  readonly journal: Pick<Journal, 'list' | 'claim'>
+  /** Has in the state what was changed. */
+  readonly writer: Pick<RecordingWriter, 'flush'>
   readonly node: string
   readonly logger: Logger
   readonly defaults: RequestDefaults
@@ -64,11 +71,13 @@ export class Revival {
     const { windowMs, logger } = this.#options
     if (windowMs <= 0) return
     try {
-      const openedAtMs = performance.now()
-      const interrupted = await this.#interrupted()
-      // of several of one address the newest goes on
-      interrupted.sort((one, other) => (one.created_at < other.created_at ? 1 : -1))
-      for (const entry of interrupted) if (!this.#isLate) this.#revive(entry, openedAtMs)
+      const release = await this.#claim()
+      if (release === undefined) return
+      try {
+        await this.#takeUp(performance.now())
+      } finally {
+        release()
+      }
     } catch (error) {
       logger.error({ err: error }, 'recordings that a crash interrupted cannot go on')
     }
@@ -85,20 +94,40 @@ export class Revival {
     this.#stopping.abort()
   }
 
-  #revive(entry: CatalogueEntry, openedAtMs: number): void {
+  /** Of several processes on one journal that start at the same time one takes up all: the others see then whose they are. */
+  async #claim(): Promise<(() => void) | undefined> {
+    while (!this.#isLate) {
+      const release = this.#options.journal.claim('revival')
+      if (release !== undefined) return release
+      await delay(CLAIM_EVERY_MS, undefined, { ref: false })
+    }
+    return undefined
+  }
+
+  async #takeUp(openedAtMs: number): Promise<void> {
+    const interrupted = await this.#interrupted()
+    // of several of one address the newest goes on
+    interrupted.sort((one, other) => (one.created_at < other.created_at ? 1 : -1))
+    const revived = interrupted.filter((entry) => !this.#isLate && this.#revive(entry, openedAtMs))
+    if (revived.length > 0) await this.#options.writer.flush({ deadlineMs: STORED_MS })
+  }
+
+  /** Whether it goes on. */
+  #revive(entry: CatalogueEntry, openedAtMs: number): boolean {
     const { catalogue, keeper, node, defaults, windowMs, logger } = this.#options
     const { recording_id: id, room_id: room, status } = entry.recording
-    if (catalogue.find(id) !== undefined || !keeper.mayRevive(entry)) return
+    if (catalogue.find(id) !== undefined || !keeper.mayRevive(entry)) return false
     const plan = planOfEntry(entry, defaults)
     const sinceMs = awaitedSince(entry) ?? Date.now()
     const waitMs = Math.max(windowMs, plan.reconnectWindowMs) - (Date.now() - sinceMs)
     const isOpenEnded = status === 'pending' && plan.participants !== undefined // they may come whenever they like
-    if (waitMs <= 0 && !isOpenEnded) return // a server that dies again and again does not keep it alive
+    if (waitMs <= 0 && !isOpenEnded) return false // a server that dies again and again does not keep it alive
     const awaitsUntilMs = openedAtMs + waitMs
     const record = catalogue.hold(entry, { isKept: true })
     record.change({ owner: { node, pid: process.pid, since: new Date().toISOString() } })
     keeper.revive(record, plan, new Past({ entry, awaitsUntilMs, mended: this.#mended(entry) }))
     logger.warn({ recording: id, room, status }, 'recording that a crash interrupted goes on')
+    return true
   }
 
   /** Those whose process died while frames could be taken, as the newest of state and manifest has them. */

@@ -212,7 +212,7 @@ export class RoomKeeper {
       ...automatic,
       recordDir: this.#options.manifests.recordDir,
       onBegun: (record) => this.#options.onBegun(record),
-      onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
+      onFilesFinal: (record, outcome) => this.#conclude(record, outcome),
       onFull: (address) => this.#recordAnew(address),
     })
   }
@@ -261,12 +261,11 @@ export class RoomKeeper {
         ...(partSizeBytes === undefined ? {} : { partSizeBytes }),
       }),
       streams: () => streamsOf(plan.roomId),
-      onFilesFinal: (room, outcome) => this.#conclude(room, outcome),
+      onFilesFinal: (of, outcome) => this.#conclude(of, outcome),
     })
   }
 
-  #conclude(room: RoomRecording, outcome: { kept: boolean; patch: Partial<RecordingObject> }): void {
-    const { record } = room
+  #conclude(record: CatalogueRecord, outcome: { kept: boolean; patch: Partial<RecordingObject> }): void {
     const work = this.#finish(record, outcome)
       .catch((error: unknown) => {
         this.#options.logger.error(

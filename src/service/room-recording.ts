@@ -1,17 +1,19 @@
 import type { LiveStream } from '../live/stream.ts'
-import type { Logger } from '../media/ports.ts'
 import type { Part } from '../recorder/part.ts'
 import type { RecordOptions } from '../recorder/recorder.ts'
 import type { Recording } from '../recorder/recording.ts'
 import type { RecordingState } from '../recorder/state-machine.ts'
-import type { CatalogueEntry, Course } from '../state/catalogue-entry.ts'
+import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { RecordingFile, RecordingObject } from '../state/recording-object.ts'
 import type { CatalogueRecord } from './catalogue-record.ts'
-import { isOver, ParticipantTake } from './participant-take.ts'
+import { isOver, type ParticipantTake } from './participant-take.ts'
 import type { Past } from './past.ts'
 import { mainFacts, sourceBytes } from './recorded-files.ts'
-import type { RecorderCalls, TakeOwner } from './recorder-calls.ts'
+import type { TakeOwner } from './recorder-calls.ts'
+import { RoomClock } from './room-clock.ts'
+import type { RoomRecordingOptions, StopReason } from './room-recording-options.ts'
 import { errorOf, reportOf, wasEnded } from './room-report.ts'
+import { RoomTakes } from './room-takes.ts'
 
 /** Files of one recording: beyond this it is stopped, below what a manifest may have. */
 const MAX_FILES = 9000
@@ -20,43 +22,6 @@ const MAX_PARTICIPANTS = 9000
 
 /** After this the place of a participant's beginning on the clock is measured as well as it will be, ms: see `Alignment`. */
 const SETTLED_MS = 4000
-
-/** Why a recording took no further frame. */
-export type StopReason =
-  | 'requested'
-  | 'max-duration'
-  | 'max-size'
-  | 'max-files'
-  | 'everybody-left'
-  | 'nobody-came'
-  | 'shutdown'
-
-/** What is to be kept of whom. */
-export interface RoomRecordingOptions {
-  readonly record: CatalogueRecord
-  readonly calls: RecorderCalls
-  readonly logger: Logger
-  /** Where recordings lie, absolute. */
-  readonly recordDir: string
-  /** Undefined for everybody. */
-  readonly participants: readonly string[] | undefined
-  /** How a participant is recorded. */
-  recordOptions(stream: LiveStream): RecordOptions
-  /** The streams of the room, now. */
-  streams(): readonly LiveStream[]
-  /** Where the manifest goes of one that is kept from its first file on. */
-  manifestPathFor?(first: Part): string
-  /** What there is of it from before a crash. */
-  readonly past?: Past
-  /** Files at most, if not `MAX_FILES`. */
-  readonly maxFiles?: number
-  /** It has stopped because it has as many files as it may: called in that very moment. */
-  onFull?(): void
-  /** It is in the catalogue now, and was not before. */
-  onKept?(): void
-  /** Nothing will be added to its files. Not called when it was cancelled. `kept`: there is a file. */
-  onFilesFinal(room: RoomRecording, outcome: { kept: boolean; patch: Partial<RecordingObject> }): void
-}
 
 /** Figures that change all the time. */
 export interface LiveFigures {
@@ -75,26 +40,18 @@ export class RoomRecording implements TakeOwner {
   /** Resolves when nothing will be added to its files. Never rejects. */
   readonly filesFinal: Promise<void>
   readonly #options: RoomRecordingOptions
-  readonly #takes = new Map<string, ParticipantTake>()
-  /** Ids of files in the order in which they were made. */
-  readonly #fileIds: string[] = []
+  readonly #takes: RoomTakes
+  readonly #clock: RoomClock
   #stopReason: StopReason | undefined
-  #startedAtMs: number | undefined
-  #pausedAtMs: number | undefined
-  #pausesMs = 0
   /** When the manifest should say where the last beginning lies on the clock. */
   #settledAtMs = Number.POSITIVE_INFINITY
   #resolveFinal: () => void = () => undefined
-  /** The moment from which time on the recording's clock counts, as `performance.now` has it. */
-  readonly zeroAtMs: number
-  /** The same by the wall clock, ms since 1970. */
-  readonly #zeroWallMs: number
 
   constructor(options: RoomRecordingOptions) {
     this.#options = options
     this.record = options.record
-    this.zeroAtMs = options.past?.zeroAtMs ?? performance.now()
-    this.#zeroWallMs = options.past?.zeroWallMs ?? Date.now()
+    this.#clock = new RoomClock(options.past)
+    this.#takes = new RoomTakes(options.past)
     this.filesFinal = new Promise((resolve) => {
       this.#resolveFinal = resolve
     })
@@ -107,27 +64,26 @@ export class RoomRecording implements TakeOwner {
     return status === 'pending' || status === 'recording' || status === 'paused'
   }
   get figures(): LiveFigures {
-    let sizeBytes = 0
-    for (const take of this.#takes.values()) sizeBytes += take.sizeBytes
-    return { durationMs: this.#durationMs, sizeBytes, bitrateBps: this.bitrateBps }
+    const { durationMs, sizeBytes, bitrateBps } = this.#takes
+    return { durationMs, sizeBytes, bitrateBps }
   }
   /** What all participants together write now. */
   get bitrateBps(): number {
-    let bitrateBps = 0
-    for (const take of this.#takes.values()) bitrateBps += take.bitrateBps
-    return bitrateBps
+    return this.#takes.bitrateBps
+  }
+  /** The moment from which time on the recording's clock counts, as `performance.now` has it. */
+  get zeroAtMs(): number {
+    return this.#clock.zeroAtMs
   }
 
   /** How much of what it may last is used up, ms: media, or time without pauses where that is more. */
   elapsedMs(nowMs: number): number {
-    const sinceMs =
-      this.#startedAtMs === undefined ? 0 : (this.#pausedAtMs ?? nowMs) - this.#startedAtMs - this.#pausesMs
-    return Math.max(this.#durationMs, sinceMs)
+    return Math.max(this.#takes.durationMs, this.#clock.runningMs(nowMs))
   }
 
   /** Whether what `participantId` publishes now goes into it. */
   records(participantId: string): boolean {
-    return this.#takes.get(participantId)?.active !== undefined
+    return this.#takes.find(participantId)?.active !== undefined
   }
 
   /** Begins with those who are there. */
@@ -141,10 +97,8 @@ export class RoomRecording implements TakeOwner {
     const { participants, calls } = this.#options
     if (!this.isOpen || this.record.status === 'paused') return // who comes during a pause is taken in after it
     if (participants !== undefined && !participants.includes(participant)) return
-    const take = this.#takes.get(participant) ?? new ParticipantTake(participant)
-    if (this.#takes.size >= MAX_PARTICIPANTS && take.stretches.length === 0) return
-    this.#takes.set(participant, take)
-    if (take.active !== undefined) return // was away for a moment: goes on where it was
+    const take = this.#takes.of(participant, MAX_PARTICIPANTS)
+    if (take === undefined || take.active !== undefined) return // was away for a moment: goes on where it was
     const marks = () => this.record.entry.markers.map(({ label, at_ms }) => ({ atMs: at_ms, title: label }))
     const naming = this.record.entry.automatic ? this.#naming(take) : {}
     const options = { ...this.#options.recordOptions(stream), ...naming, zeroAtMs: this.zeroAtMs, marks }
@@ -173,18 +127,17 @@ export class RoomRecording implements TakeOwner {
   /** @throws IllegalMoveError unless it is recording */
   pause(): void {
     this.record.demand('recording', 'paused')
-    for (const { active } of this.#takes.values()) active?.pause()
-    this.#pausedAtMs = performance.now()
+    for (const stretch of this.#takes.active) stretch.pause()
+    this.#clock.pause()
     this.record.move('paused', { recording: this.snapshot() })
   }
 
   /** @throws IllegalMoveError unless it is paused */
   resume(): void {
     this.record.demand('paused', 'recording')
-    for (const { active } of this.#takes.values()) if (active?.state !== 'recording') active?.resume()
-    this.#pausesMs += performance.now() - (this.#pausedAtMs ?? performance.now())
-    this.#pausedAtMs = undefined
-    this.record.move('recording', { recording: this.snapshot(), course: this.#course })
+    for (const stretch of this.#takes.active) if (stretch.state !== 'recording') stretch.resume()
+    this.#clock.resume()
+    this.record.move('recording', { recording: this.snapshot(), course: this.#clock.course })
     this.begin()
     this.#checkPresence()
   }
@@ -195,7 +148,7 @@ export class RoomRecording implements TakeOwner {
     this.record.move('processing', { recording: { ...this.snapshot(), progress } }, { reason })
     this.record.emit('recording_processing', { ...progress, jobs: 0 })
     this.#stopReason = reason
-    for (const take of this.#takes.values()) void take.active?.stop()
+    for (const stretch of this.#takes.active) void stretch.stop()
     this.#finish().catch((error: unknown) => {
       this.#options.logger.error({ err: error, recording: this.record.id }, 'recording cannot be concluded')
     })
@@ -203,8 +156,7 @@ export class RoomRecording implements TakeOwner {
 
   /** Its files go, finished or not. The record says `cancelled` already. */
   async discard(): Promise<void> {
-    const stretches = [...this.#takes.values()].flatMap((take) => take.stretches)
-    await Promise.all(stretches.map((stretch) => this.#discardStretch(stretch)))
+    await Promise.all(this.#takes.stretches.map((stretch) => this.#discardStretch(stretch)))
     await this.#options.past?.mended
     if (this.#options.past !== undefined) this.record.change({ recording: this.snapshot() }, 'copy') // all that is to go
     this.#resolveFinal()
@@ -213,11 +165,11 @@ export class RoomRecording implements TakeOwner {
   /** What is true of it now, and changes all the time. */
   snapshot(): Partial<RecordingObject> {
     const { manifest_path: manifestPath } = this.record.entry
-    const files = manifestPath === null ? [] : this.#filesInOrder(manifestPath)
+    const files = manifestPath === null ? [] : this.#takes.files(manifestPath)
     return {
       files,
-      participants: [...this.#takes.values()].map((take) => take.participant()),
-      duration_seconds: this.#durationMs / 1000,
+      participants: this.#takes.all.map((take) => take.participant()),
+      duration_seconds: this.#takes.durationMs / 1000,
       file_size_bytes: sourceBytes(files),
       ...mainFacts(this.record.entry, files, this.#options.recordDir),
       ...this.#format(files),
@@ -232,34 +184,27 @@ export class RoomRecording implements TakeOwner {
   }
 
   created(recording: Recording, part: Part): void {
-    const take = this.#takes.get(recording.address.participant)
+    const take = this.#takes.find(recording.address.participant)
     if (take === undefined || this.record.status === 'cancelled') return
     take.add(recording)
-    this.#fileIds.push(part.identity.id)
+    this.#takes.created(part)
     if (recording.parts.length === 1) this.#settledAtMs = performance.now() + SETTLED_MS
     if (!this.record.isKept) this.#keep(part)
     else if (!this.record.isFinal && (!this.record.entry.automatic || this.#options.past !== undefined)) {
       this.record.change({ recording: this.snapshot() })
     }
     const { maxFiles = MAX_FILES, onFull } = this.#options
-    if (this.#fileIds.length < maxFiles || !this.isOpen) return
+    if (this.#takes.fileCount < maxFiles || !this.isOpen) return
     this.stop('max-files')
     onFull?.()
   }
 
   moved(recording: Recording, to: RecordingState): void {
     if (to === 'recording' && this.record.status === 'pending') {
-      this.#startedAtMs = performance.now()
-      this.record.move('recording', { course: this.#course })
+      this.#clock.start()
+      this.record.move('recording', { course: this.#clock.course })
     }
     if (isOver(recording)) queueMicrotask(() => this.#checkPresence()) // who is replaced is back in the same moment
-  }
-
-  /** Of the furthest participant. */
-  get #durationMs(): number {
-    let durationMs = 0
-    for (const take of this.#takes.values()) durationMs = Math.max(durationMs, take.durationMs)
-    return durationMs
   }
 
   #keep(first: Part): void {
@@ -271,34 +216,26 @@ export class RoomRecording implements TakeOwner {
     onKept?.()
   }
 
-  #filesInOrder(manifestPath: string): RecordingFile[] {
-    const loose = this.#options.past?.filesOf(null) ?? []
-    const files = [...loose, ...[...this.#takes.values()].flatMap((take) => take.files(manifestPath))]
-    if (this.#takes.size < 2) return files
-    const places = new Map(this.#fileIds.map((id, i) => [id, i]))
-    return files.sort((one, other) => (places.get(one.file_id) ?? 0) - (places.get(other.file_id) ?? 0))
-  }
-
   /** Stops when nobody is there, nor may come back. */
   #checkPresence(): void {
     const { participants, streams, past } = this.#options
     // named participants may come whenever they like
     if (!this.isOpen || (this.#takes.size === 0 && (past === undefined || participants !== undefined))) return
-    for (const take of this.#takes.values()) if (take.active !== undefined) return
+    if (this.#takes.active.length > 0) return
     const isAwaited = ({ address }: LiveStream) => participants?.includes(address.participant) ?? true
     if (streams().some(isAwaited)) this.begin()
     else if (past?.isAwaiting(performance.now()) !== true) this.stop('everybody-left')
   }
 
   async #finish(): Promise<void> {
-    await Promise.all([...this.#takes.values()].flatMap((take) => take.stretches.map(({ finished }) => finished)))
+    await Promise.all(this.#takes.stretches.map(({ finished }) => finished))
     const { past, recordDir } = this.#options
     await past?.mended
     this.#resolveFinal()
     if (this.record.status !== 'processing') return
     const snapshot = this.snapshot()
     const kept = snapshot.files?.some(({ state }) => state !== 'removed') === true
-    const takes = [...this.#takes.values()]
+    const takes = this.#takes.all
     const facts = {
       roomId: this.record.entry.recording.room_id,
       stopReason: this.#stopReason,
@@ -309,48 +246,29 @@ export class RoomRecording implements TakeOwner {
     }
     const patch = { ...snapshot, report: reportOf(facts), error: errorOf(facts) }
     if (past === undefined || !wasEnded(facts)) {
-      this.#options.onFilesFinal(this, { kept, patch })
+      this.#options.onFilesFinal(this.record, { kept, patch })
       return
     }
     const { duration_seconds, file_size_bytes } = snapshot
     if (kept) this.record.emit('recording_interrupted', { duration_seconds, file_size_bytes, error: patch.error })
-    this.#options.onFilesFinal(this, { kept, patch: { ...patch, stopped_at: past.lastKeptAt } })
+    this.#options.onFilesFinal(this.record, { kept, patch: { ...patch, stopped_at: past.lastKeptAt } })
   }
 
   /** Takes up what there was before a crash; what its files really are is known a little later. */
   #goOn(past: Past): void {
-    this.#startedAtMs = past.startedAtMs
-    this.#pausedAtMs = past.pausedAtMs
-    this.#pausesMs = past.pausesMs
-    this.#takeUp(past)
     void past.mended.then(() => {
-      this.#takeUp(past)
+      this.#takes.takeUp()
       if (!this.isOpen) return
-      this.record.change({ recording: this.snapshot(), course: this.#course })
+      this.record.change({ recording: this.snapshot(), course: this.#clock.course })
       const { duration_seconds, file_size_bytes } = this.record.entry.recording
       const interruption = past.interruptions.at(-1)
       this.record.emit('recording_revived', { duration_seconds, file_size_bytes, interruption })
     })
   }
 
-  #takeUp(past: Past): void {
-    for (const { participant_id: id } of past.participants) {
-      if (!this.#takes.has(id)) this.#takes.set(id, new ParticipantTake(id, past))
-    }
-    for (const { file_id: id } of past.files) if (!this.#fileIds.includes(id)) this.#fileIds.push(id)
-  }
-
-  get #course(): Course {
-    return {
-      zero_at: new Date(this.#zeroWallMs).toISOString(),
-      paused_ms: this.#pausesMs,
-      interruptions: [...(this.#options.past?.interruptions ?? [])],
-    }
-  }
-
   /** Files of an automatic recording are known by the name of its first one. */
   #naming(take: ParticipantTake): Pick<RecordOptions, 'namedAtMs' | 'firstPart'> {
-    return { namedAtMs: this.#zeroWallMs, firstPart: take.fileCount + 1 }
+    return { namedAtMs: this.#clock.zeroWallMs, firstPart: take.fileCount + 1 }
   }
 
   #format(files: readonly RecordingFile[]): Partial<RecordingObject> {

@@ -41,7 +41,7 @@ export interface ServiceOptions {
   readonly hub: Hub
   readonly recorder: Recorder
   readonly storage: Storage
-  readonly journal: Pick<Journal, 'list'>
+  readonly journal: Pick<Journal, 'list' | 'claim'>
   readonly store: StateStore
   readonly jobs: JobQueue
   readonly sink: EventSink

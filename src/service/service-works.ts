@@ -227,6 +227,7 @@ export class ServiceWorks {
       ...this.#options,
       recordings: store.recordings,
       manifests: this.manifests,
+      writer: this.writer,
       catalogue: this.catalogue,
       keeper: this.keeper,
       defaults: settings.defaults,

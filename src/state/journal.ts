@@ -13,6 +13,9 @@ export interface JournalEntry {
   readonly pid: number
 }
 
+/** What only one of the processes on a journal may do at a time; `recovery` by default. */
+export type JournalRight = 'recovery' | 'revival'
+
 /** Remembers which files are open. Every call is durable against a crash of this process when it returns. */
 export interface Journal {
   opened(entry: JournalEntry): void
@@ -21,10 +24,10 @@ export interface Journal {
   /** All open entries, oldest first. */
   list(): JournalEntry[]
   /**
-   * The right to mend what others left, which one process has at a time and loses with its life. Returns the way to give it
-   * back; undefined while another has it.
+   * The right to mend what others left, or to go on with it, which one process has at a time and loses with its life. Returns
+   * the way to give it back; undefined while another has it.
    */
-  claim(): (() => void) | undefined
+  claim(right?: JournalRight): (() => void) | undefined
 
   close(): void
 }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { TapedeckError } from '../media/errors.ts'
-import type { Journal, JournalEntry } from './journal.ts'
+import type { Journal, JournalEntry, JournalRight } from './journal.ts'
 
 /** The state of this server cannot be opened: the path is in `message`, the system's error in `cause`. */
 export class StateError extends TapedeckError {
@@ -86,8 +86,8 @@ export class SqliteJournal implements Journal {
   }
 
   /** By an empty database beside ours whose lock the system takes back when we die. @throws StateError */
-  claim(): (() => void) | undefined {
-    const path = this.#path === ':memory:' ? this.#path : `${this.#path}-recovery`
+  claim(right: JournalRight = 'recovery'): (() => void) | undefined {
+    const path = this.#path === ':memory:' ? this.#path : `${this.#path}-${right}`
     let lock: DatabaseSync | undefined
     try {
       lock = new DatabaseSync(path)
