@@ -69,12 +69,21 @@ const PACKETIZE: readonly (readonly [VideoCodec | AudioCodec, Packetize])[] = [
   ['opus', ({ packets }) => packets.map(({ data }) => [data])],
 ]
 
+/** Codecs of which there are no vectors: samples that are whole, and one that is not. */
+const PCM_CODECS: readonly AudioCodec[] = ['pcm-alaw', 'pcm-mulaw', 'pcm-s16le']
+const PCM_PAYLOADS = [320, 960, 3].map((length) => [new Uint8Array(length).fill(0xd5)])
+
 /** Depacketizers with the gate and the decode clock behind them: from any packets only units that are what their codec says. */
-export const targets: FuzzTarget[] = PACKETIZE.map(([codec, packetize]) => ({
-  name: `rtp-depacketize-${codec}`,
-  seeds: () => VECTORS.filter((each) => each.codec === codec).map((each) => script(packetize(each))),
-  run: (input) => unrefused(() => play(codec, input)),
-}))
+export const targets: FuzzTarget[] = [
+  ...PACKETIZE.map(([codec, packetize]) =>
+    target(codec, () => VECTORS.filter((each) => each.codec === codec).map((each) => script(packetize(each)))),
+  ),
+  ...PCM_CODECS.map((codec) => target(codec, () => [script(PCM_PAYLOADS)])),
+]
+
+function target(codec: VideoCodec | AudioCodec, seeds: () => Uint8Array[]): FuzzTarget {
+  return { name: `rtp-depacketize-${codec}`, seeds, run: (input) => unrefused(() => play(codec, input)) }
+}
 
 /** A depacketizer refuses nothing: it leaves out. */
 function unrefused(run: () => void): void {

@@ -18,6 +18,11 @@ describe('fuzzing', () => {
     }
     for (const part of ['handshake', 'chunks', 'session', 'client', 'media']) expect(names).toContain(`rtmp-${part}`)
     for (const format of ['flv', 'mp4', 'matroska', 'ogg']) expect(names).toContain(`${format}-reader`)
+    for (const codec of ['h264', 'hevc', 'vp8', 'vp9', 'av1', 'opus', 'pcm-alaw', 'pcm-mulaw', 'pcm-s16le']) {
+      expect(names).toContain(`rtp-depacketize-${codec}`)
+    }
+    const webrtc = ['rtp', 'rtcp', 'sdp', 'ice-candidate', 'ice-fragment', 'signalling', 'media-link', 'webrtc-session']
+    expect(names).toEqual(expect.arrayContaining(webrtc))
     expect(names).toEqual(expect.arrayContaining(['amf0', 'flv-tags', 'names', 'token']))
   })
 
