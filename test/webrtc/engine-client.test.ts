@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mutate, random } from '../../fuzz/mutate.ts'
 import { MalformedError, UnsupportedError } from '../../src/media/errors.ts'
 import type { Frame } from '../../src/media/frame.ts'
 import type { PublishRequest, PublishSink, SessionEnd } from '../../src/webrtc/engine.ts'
@@ -8,13 +10,15 @@ import { EngineClient } from '../../src/webrtc/engine-client.ts'
 import { MediaProcessError } from '../../src/webrtc/transport-error.ts'
 import { RtpSender } from '../peers/rtp-sender.ts'
 import type { RtpStreamPlan } from '../peers/rtp-stream.ts'
+import { transportOf } from '../peers/sdp-transport.ts'
+import { freePort } from '../peers/tapedeck.ts'
 import { until } from '../peers/until.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const RELAYING = new URL('../peers/relaying-process.ts', import.meta.url)
 
-function client(entry?: URL): EngineClient {
-  const transport = { udpPort: 0, bindAddress: '127.0.0.1', publicAddresses: [], iceServers: [] }
+function client(entry?: URL, udpPort = 0): EngineClient {
+  const transport = { udpPort, bindAddress: '127.0.0.1', publicAddresses: [], iceServers: [] }
   return new EngineClient({ transport, logger: SILENT, ...(entry === undefined ? {} : { entry }) })
 }
 
@@ -130,6 +134,30 @@ describe('the engine in a process of its own', () => {
     await engine.close()
   })
 
+  it('goes on whatever is thrown at its port', async () => {
+    const port = await freePort()
+    const engine = client(RELAYING, port)
+    const sink = new Kept()
+    const offer = await sender.offer('target', { codec: 'vp8', ssrcs: [7], bindAddress: '127.0.0.1' })
+    const session = await engine.publish(request('target', offer), sink)
+    await sender.answer('target', session.answer)
+    const usernames = [`${transportOf(session.answer).iceUfrag}:${transportOf(offer).iceUfrag}`, 'nobody:nowhere']
+    const dtls = Buffer.from('16fefd0000000000000000002c010000200000000000000020fefd', 'hex') // ClientHello, RFC 6347 §4.2
+    const seeds = [...usernames.map(bindingRequest), dtls, Buffer.from('8060000100000000000000070102', 'hex')]
+    const attacker = createSocket('udp4')
+    const pick = random(20_261_121)
+    for (let i = 0; i < 10_000; i++) {
+      const packet = mutate(seeds[i % seeds.length], seeds[pick(seeds.length)], pick).subarray(0, 1400)
+      await new Promise((resolve) => attacker.send(packet, port, '127.0.0.1', resolve))
+    }
+    attacker.close()
+    sender.send('target', plan(20))
+    const frames = () => sink.log.filter((line) => line.includes(' ')).length
+    await until('all frames', () => frames() === 20 || undefined)
+    expect([engine.starts, sink.ends]).toEqual([1, []])
+    await engine.close()
+  })
+
   it('leaves no process behind when its own is killed', async () => {
     const script = `
       import { EngineClient } from ${JSON.stringify(new URL('../../src/webrtc/engine-client.ts', import.meta.url).href)}
@@ -148,6 +176,26 @@ describe('the engine in a process of its own', () => {
     await until('the end of the media process', () => (isRunning(pid) ? undefined : true))
   })
 })
+
+/** STUN, as ICE asks (RFC 8489 §5, RFC 8445 §7.2.2), with a proof that is none. */
+function bindingRequest(username: string): Buffer {
+  const attribute = (type: number, value: Buffer) => {
+    const header = Buffer.alloc(4)
+    header.writeUInt16BE(type, 0)
+    header.writeUInt16BE(value.length, 2)
+    return Buffer.concat([header, value, Buffer.alloc(-value.length & 3)])
+  }
+  const attributes = Buffer.concat([
+    attribute(0x0006, Buffer.from(username)),
+    attribute(0x0024, Buffer.alloc(4, 0x6e)), // PRIORITY
+    attribute(0x802a, Buffer.alloc(8, 1)), // ICE-CONTROLLING
+    attribute(0x0008, Buffer.alloc(20, 2)), // MESSAGE-INTEGRITY
+    attribute(0x8028, Buffer.alloc(4, 3)), // FINGERPRINT
+  ])
+  const header = Buffer.from('000100002112a442aaaaaaaaaaaaaaaaaaaaaaaa', 'hex')
+  header.writeUInt16BE(attributes.length, 2)
+  return Buffer.concat([header, attributes])
+}
 
 function isRunning(pid: number): boolean {
   try {
