@@ -28,6 +28,12 @@ class Listener implements TransportHandler {
   }
 }
 
+/** STUN (RFC 8489 §14.2): the request came from 203.0.113.9:4444. */
+function mappedAddress(request: Uint8Array): Buffer {
+  const [header, mapped] = [Buffer.from('0101000c2112a442', 'hex'), Buffer.from('002000080001304eea12d54b', 'hex')]
+  return Buffer.concat([header, request.subarray(8, 20), mapped])
+}
+
 describe('transports by libdatachannel', () => {
   let sender: RtpSender
   beforeAll(async () => {
@@ -122,6 +128,33 @@ describe('transports by libdatachannel', () => {
     for (const line of remote.candidates) local.transport.addCandidate(line)
     await sender.answer('trickler', answerTo(offer, local))
     await transports.close()
+  })
+
+  it('go over IPv6, too', async () => {
+    const address = '::1'
+    const transports = new NdcTransportFactory({ ...OPTIONS, bindAddress: address, publicAddresses: ['2001:db8::7'] })
+    const listener = new Listener()
+    const offer = await sender.offer('six', { codec: 'vp8', ssrcs: [7], bindAddress: address })
+    const local = await transports.accept(transportOf(offer), listener)
+    expect(local.candidates.map((line) => line.split(' ')[4])).toEqual([address, '2001:db8::7'])
+    await sender.answer('six', answerTo(offer, local))
+    sender.send('six', { ...emptyPlan(7, 3, 50), maxFrames: 2 })
+    await until('what was sent', () => listener.sequence.length === 6 || undefined)
+    expect(local.transport.stats.remote).toMatch(/^udp \[::1\]:\d+ /)
+    await transports.close()
+  })
+
+  it('ask a STUN server what they look like from outside', async () => {
+    const server = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    server.on('message', (request, { port, address }) => server.send(mappedAddress(request), port, address))
+    const iceServers = [`stun:127.0.0.1:${server.address().port}`]
+    const transports = new NdcTransportFactory({ ...OPTIONS, iceServers })
+    const offer = await sender.offer('outside', { codec: 'vp8', ssrcs: [7], bindAddress: '127.0.0.1' })
+    const { candidates } = await transports.accept(transportOf(offer), new Listener())
+    expect(candidates.join('\n')).toMatch(/ 203\.0\.113\.9 4444 typ srflx/)
+    await transports.close()
+    server.close()
   })
 
   it('close when the peer is not who it said it was', async () => {
