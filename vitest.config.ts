@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/longest-first.ts'
 
-/** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), three at a time. */
+/** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), four at a time. */
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -22,7 +22,7 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
