@@ -70,7 +70,7 @@ export interface SourceTrackFigures {
   readonly nacks: number
   readonly plis: number
   readonly firs: number
-  /** Retransmissions that came on a stream of their own (RFC 4588). */
+  /** Retransmissions that came on a stream of their own (RFC 4588), of packets that were missing. */
   readonly rtx: number
   /** RFC 3550 §A.8, ms. */
   readonly jitterMs: number

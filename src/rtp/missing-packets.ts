@@ -1,23 +1,38 @@
+import { DoubtfulArrivals } from './doubtful-arrivals.ts'
+
 /** One packet that has not come. */
 type Missing = {
   /** Extended beyond 16 bit. */
   readonly sequence: number
   readonly sinceMs: number
+  /** When it was sent, on the clock of arrivals: what is missing is taken to be spread evenly over the hole. */
+  readonly dueMs: number
   /** Of the first and the last request; meaningless while `tries` is 0. */
   askedFirstMs: number
   askedLastMs: number
   tries: number
 }
 
-/** What is known of a packet that came after all. */
-export type Arrival = 'recovered' | 'reordered'
+/** What is known of a packet that came after all; `doubtful` is decided by `settle`. */
+export type Arrival = 'recovered' | 'reordered' | 'doubtful'
 
 const DEFAULT_RTT_MS = 100
 /** Given to the network and to the peer beyond the round trip before a packet is asked for again. */
 const RETRY_MARGIN_MS = 20
 const MAX_RETRY_MS = 500
-/** Requests for one packet; a second's budget at a round trip of 100 ms needs seven. */
+/** How much longer each wait for an answer is than the one before. */
+const RETRY_GROWTH = 1.25
+/** Requests for one packet. */
 const MAX_TRIES = 16
+/**
+ * What a sender still has to send again: libwebrtc keeps 600 packets, or a second of them where those are more, and nothing beyond
+ * three times as long. After an outage most is gone, and to go on asking is in vain.
+ */
+const KEPT_PACKETS = 600
+const KEPT_MS = 1000
+const MAX_KEPT_FACTOR = 3
+/** Requests for a packet that is probably gone: other senders keep more, and the first request may be lost. */
+const MAX_GONE_TRIES = 2
 /** Packets asked for in one go. */
 const MAX_ASKED = 500
 /** How long a packet may be overtaken before it is asked for, ms; learned between these. */
@@ -39,6 +54,9 @@ export class MissingPackets {
   readonly #budgetMs: number
   readonly #asks: boolean
   #missing: Missing[] = []
+  readonly #doubtful = new DoubtfulArrivals()
+  /** Retransmissions come on a stream of their own, so what comes on the first is never one. */
+  #isApart = false
   #reorderMs = 10
   #lookAtMs = 0
   #inVain = 0
@@ -69,11 +87,13 @@ export class MissingPackets {
     return Math.min(this.#budgetMs, Math.max(MIN_WAIT_MS, REORDER_FACTOR * this.#reorderMs))
   }
 
-  /** `from` to `to` (exclusive) were skipped; above all that were missing before. */
-  add(from: number, to: number, nowMs: number): void {
+  /** `from` to `to` (exclusive) were skipped; above all that were missing before. `beforeMs`: when the packet before them came. */
+  add(from: number, to: number, nowMs: number, beforeMs = nowMs): void {
     if (this.#missing.length === 0) this.#lookAtMs = nowMs + this.#reorderMs
+    const spacingMs = (nowMs - beforeMs) / (to - from + 1)
     for (let sequence = from; sequence < to; sequence++) {
-      this.#missing.push({ sequence, sinceMs: nowMs, askedFirstMs: 0, askedLastMs: 0, tries: 0 })
+      const dueMs = nowMs - (to - sequence) * spacingMs
+      this.#missing.push({ sequence, sinceMs: nowMs, dueMs, askedFirstMs: 0, askedLastMs: 0, tries: 0 })
     }
   }
 
@@ -82,14 +102,37 @@ export class MissingPackets {
     const at = this.#find(sequence)
     if (at < 0) return undefined
     const [entry] = this.#missing.splice(at, 1)
+    if (isRetransmission) this.#isApart = true
+    const isAnswer = entry.tries > 0 && !this.#isApart
     const askedForMs = nowMs - entry.askedFirstMs
-    if (entry.tries > 0 && (isRetransmission || askedForMs >= (this.#roundTripMs ?? MIN_REORDER_MS) / 2)) {
+    if (isRetransmission || (isAnswer && askedForMs >= (this.#roundTripMs ?? MIN_REORDER_MS) / 2)) {
       this.#inVain = 0
       if (entry.tries === 1) this.#measure(askedForMs)
       return 'recovered'
     }
-    if (!isRetransmission) this.learnReordering(nowMs - entry.sinceMs)
-    return isRetransmission ? 'recovered' : 'reordered'
+    const lateMs = nowMs - entry.sinceMs
+    const roundTripMs = entry.tries === 1 ? askedForMs : undefined
+    if (isAnswer && this.#doubtful.add(sequence, { lateMs, roundTripMs }, nowMs, this.#roundTripMs ?? DEFAULT_RTT_MS))
+      return 'doubtful'
+    this.learnReordering(lateMs)
+    return 'reordered'
+  }
+
+  /** It came once more: when that is the answer to a request, it had only been overtaken before. */
+  again(sequence: number): void {
+    const doubt = this.#doubtful.take(sequence)
+    if (doubt !== undefined) this.learnReordering(doubt.lateMs)
+  }
+
+  /** How many of the doubtful are known now to have been sent again. */
+  settle(nowMs: number): number {
+    let count = 0
+    for (let doubt = this.#doubtful.due(nowMs); doubt !== undefined; doubt = this.#doubtful.due(nowMs)) {
+      this.#inVain = 0
+      if (doubt.roundTripMs !== undefined) this.#measure(doubt.roundTripMs)
+      count++
+    }
+    return count
   }
 
   /** One came that had been given up: the peer does answer. */
@@ -124,14 +167,13 @@ export class MissingPackets {
     return count
   }
 
-  /** Appends to `due` the 16-bit numbers that are to be asked for now, in rising order. */
-  collectDue(nowMs: number, due: number[]): void {
+  /** Appends to `due` the 16-bit numbers that are to be asked for now, in rising order. `highest` is the newest that came. */
+  collectDue(highest: number, nowMs: number, due: number[]): void {
     if (!this.#asks || nowMs < this.#lookAtMs) return
     this.#lookAtMs = nowMs + LOOK_MS
-    const retryMs = (this.#roundTripMs ?? DEFAULT_RTT_MS) + RETRY_MARGIN_MS
     for (const entry of this.#missing) {
       if (due.length === MAX_ASKED) break
-      if (!this.#isDue(entry, nowMs, retryMs)) continue
+      if (!this.#isDue(entry, highest, nowMs)) continue
       if (entry.tries++ === 0) entry.askedFirstMs = nowMs
       entry.askedLastMs = nowMs
       due.push(entry.sequence & 0xffff)
@@ -154,10 +196,21 @@ export class MissingPackets {
       this.measuredRttMs === undefined ? rttMs : this.measuredRttMs + (rttMs - this.measuredRttMs) / 8
   }
 
-  #isDue(entry: Missing, nowMs: number, retryMs: number): boolean {
-    if (entry.tries === 0) return nowMs - entry.sinceMs >= this.#reorderMs
-    if (entry.tries >= (this.#inVain < IN_VAIN ? MAX_TRIES : 1)) return false
-    return nowMs - entry.askedLastMs >= Math.min(MAX_RETRY_MS, retryMs * (1 + 0.15 * (entry.tries - 1)))
+  #isDue(entry: Missing, highest: number, nowMs: number): boolean {
+    const { tries } = entry
+    if (tries === 0) return nowMs - entry.sinceMs >= this.#reorderMs
+    if (tries >= (this.#inVain < IN_VAIN ? MAX_TRIES : 1)) return false
+    if (tries >= MAX_GONE_TRIES && this.#isGone(entry, highest, nowMs)) return false
+    const firstMs = (this.#roundTripMs ?? DEFAULT_RTT_MS) + RETRY_MARGIN_MS
+    return nowMs - entry.askedLastMs >= Math.min(MAX_RETRY_MS, firstMs * RETRY_GROWTH ** (tries - 1))
+  }
+
+  /** Whether the sender will probably have forgotten it when it is asked now. */
+  #isGone({ sequence, dueMs }: Missing, highest: number, nowMs: number): boolean {
+    const roundTripMs = this.#roundTripMs ?? DEFAULT_RTT_MS
+    const ageMs = nowMs - dueMs + roundTripMs
+    const keptMs = Math.max(KEPT_MS, 3 * roundTripMs)
+    return ageMs >= keptMs * MAX_KEPT_FACTOR || (ageMs >= keptMs && highest - sequence >= KEPT_PACKETS)
   }
 
   #find(sequence: number): number {

@@ -78,6 +78,7 @@ export class RtpReceiver {
   readonly #due: number[] = []
   /** Until the first packet has gone on. */
   #start: HeldStart | undefined
+  readonly #asks: boolean
   /** Extended sequence numbers: the first of all, the next to go on, the highest that came. -1 before the first packet. */
   #first = -1
   #next = -1
@@ -100,6 +101,7 @@ export class RtpReceiver {
     this.#sink = options.sink
     this.#missing = new MissingPackets(options.jitterBudgetMs ?? DEFAULT_BUDGET_MS, options.nack)
     this.#statistics = new ReceptionStatistics(options.ssrc, options.clockRateHz)
+    this.#asks = options.nack
     if (options.isBeginning !== undefined) this.#start = new HeldStart(options.isBeginning)
     for (const [rtx, original] of options.rtxPayloadTypes ?? []) this.#repeats[rtx & 0x7f] = original & 0x7f
   }
@@ -123,9 +125,10 @@ export class RtpReceiver {
 
   /** Asks again, gives up. `nowMs` as `RtpPacket.arrivalMs`. */
   tick(nowMs: number): void {
-    if (this.#start?.isDue(nowMs)) this.#begin(this.#start)
+    if (this.#start !== undefined) this.#await(this.#start, nowMs)
     this.#statistics.measureBitrate(this.#bytes, nowMs)
     this.#missing.fade()
+    this.#recovered += this.#missing.settle(nowMs)
     if (this.#missing.count > 0) this.#attend(nowMs)
   }
 
@@ -143,7 +146,7 @@ export class RtpReceiver {
     const expected = this.#packets + this.#lost
     return {
       bytes: this.#bytes,
-      packets: this.#packets,
+      packets: this.#packets + (this.#start?.count ?? 0),
       packetsLost: this.#lost,
       packetsRecovered: this.#recovered,
       packetsDuplicate: this.#duplicate,
@@ -162,7 +165,17 @@ export class RtpReceiver {
   /** The end: gives out what is held, with its holes. */
   flush(): void {
     if (this.#start !== undefined) this.#begin(this.#start)
+    this.#recovered += this.#missing.settle(Number.POSITIVE_INFINITY)
     if (this.#next >= 0) this.#giveUpBelow(this.#highest + 1, 0)
+  }
+
+  #await(start: HeldStart, nowMs: number): void {
+    if (start.isDue(nowMs)) {
+      this.#begin(start)
+      return
+    }
+    const asked = this.#asks ? start.ask() : []
+    if (asked.length > 0) this.#outbox.nack(this.ssrc, asked)
   }
 
   #begin(start: HeldStart): void {
@@ -173,7 +186,7 @@ export class RtpReceiver {
   #media(packet: RtpPacket): void {
     if (this.#start !== undefined) {
       this.#start.add(packet)
-      if (this.#start.isDue(packet.arrivalMs)) this.#begin(this.#start)
+      this.#await(this.#start, packet.arrivalMs)
       return
     }
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, packet.sequenceNumber)
@@ -188,19 +201,20 @@ export class RtpReceiver {
     this.#deliver(packet)
   }
 
+  /** What was not asked for only probes the network: no retransmission, no duplicate, and nothing to lead the way. */
   #retransmission(packet: RtpPacket, payloadType: number): void {
-    this.#rtx++
-    if (this.#next < 0) {
-      this.#stray++
+    const original = unwrapRtx(packet, payloadType, this.ssrc)
+    if (this.#start?.isAsking && original !== undefined) {
+      this.#rtx++
+      this.#media(original)
       return
     }
-    const original = unwrapRtx(packet, payloadType, this.ssrc)
-    if (original === undefined) return
+    if (this.#next < 0) this.#stray++
+    if (original === undefined || this.#next < 0) return
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, original.sequenceNumber)
-    // What was not asked for only probes the network: no duplicate, and nothing to lead the way.
     if (sequence > this.#highest) this.#stray++
-    else if (sequence < this.#next) this.#tooLate(original, sequence)
-    else this.#fill(original, sequence, true)
+    else if (sequence < this.#next ? this.#tooLate(original, sequence) : this.#fill(original, sequence, true))
+      this.#rtx++
   }
 
   #outOfLine(packet: RtpPacket, sequence: number): void {
@@ -229,7 +243,7 @@ export class RtpReceiver {
   #lead(packet: RtpPacket, sequence: number): void {
     const hole = sequence - this.#highest - 1
     if (hole > MAX_HOLE || this.#missing.count + hole > MAX_MISSING) this.#giveUpBelow(sequence, packet.arrivalMs)
-    else this.#missing.add(this.#highest + 1, sequence, packet.arrivalMs)
+    else this.#missing.add(this.#highest + 1, sequence, packet.arrivalMs, this.#newest?.arrivalMs)
     this.#highest = sequence
     this.#newest = packet
     this.#statistics.arrived(packet)
@@ -246,7 +260,7 @@ export class RtpReceiver {
   /** A packet from before what has gone on: given up already, or a duplicate. */
   #behind(packet: RtpPacket, sequence: number): void {
     if (sequence < this.#first) this.#late++
-    else if (!this.#tooLate(packet, sequence)) this.#duplicate++
+    else if (!this.#tooLate(packet, sequence)) this.#again(sequence)
   }
 
   /** Whether the packet is one that was given up. */
@@ -259,15 +273,21 @@ export class RtpReceiver {
     return true
   }
 
-  /** A packet between what has gone on and the highest. */
-  #fill(packet: RtpPacket, sequence: number, isRetransmission: boolean): void {
+  #again(sequence: number): void {
+    this.#duplicate++
+    this.#missing.again(sequence)
+  }
+
+  /** A packet between what has gone on and the highest. Whether it was missing. */
+  #fill(packet: RtpPacket, sequence: number, isRetransmission: boolean): boolean {
     const arrival = this.#missing.remove(sequence, packet.arrivalMs, isRetransmission)
     if (arrival === undefined) {
-      if (!isRetransmission) this.#duplicate++
-      return
+      if (!isRetransmission) this.#again(sequence)
+      return false
     }
     if (arrival === 'recovered') this.#recovered++
     this.#hold(packet, sequence)
+    return true
   }
 
   #hold(packet: RtpPacket, sequence: number): void {
@@ -298,7 +318,7 @@ export class RtpReceiver {
       this.#drain()
     }
     this.#due.length = 0
-    this.#missing.collectDue(nowMs, this.#due)
+    this.#missing.collectDue(this.#highest, nowMs, this.#due)
     if (this.#due.length > 0) this.#outbox.nack(this.ssrc, this.#due)
   }
 

@@ -68,9 +68,7 @@ describe('a receiver', () => {
     swapped.take(65_535, 2)
     expect(swapped.out).toEqual([65_535, 0, 1, 2])
     expect(swapped.receiver.figures()).toMatchObject({ packets: 4, packetsLost: 0, packetsLate: 0 })
-    expect(swapped.asked()).toEqual([])
-
-    const between = receiving({ isBeginning })
+    const between = receiving({ isBeginning, nack: false })
     between.take(12, 10, 10)
     between.receiver.tick(1049)
     expect(between.out).toEqual([])
@@ -80,12 +78,34 @@ describe('a receiver', () => {
     expect(between.receiver.figures()).toMatchObject({ packets: 3, packetsDuplicate: 1, packetsLost: 0 })
 
     const many = receiving({ isBeginning })
-    many.take(...Array.from({ length: 64 }, (_, i) => 100 + i))
-    expect(many.out).toHaveLength(64)
+    many.take(...Array.from({ length: 256 }, (_, i) => 100 + i))
+    expect(many.out).toHaveLength(256)
     const short = receiving({ isBeginning })
     short.take(5, 4)
     short.receiver.flush()
     expect(short.out).toEqual([4, 5])
+  })
+
+  it('asks for the packets before the very first one where it begins in the middle', () => {
+    const isBeginning = ({ sequenceNumber }: RtpPacket) => sequenceNumber === 65_534
+    const { receiver, take, asked, out } = receiving({ isBeginning })
+    take(0, 1)
+    expect(asked()).toEqual([...Array.from({ length: 16 }, (_, i) => 65_519 + i), 65_535])
+    receiver.tick(1200)
+    expect(asked()).toEqual([])
+    expect(out).toEqual([])
+    for (const [i, sequence] of [65_535, 65_534].entries()) {
+      receiver.receive(rtxPacket(rtpPacket(sequence), { ...RTX, sequenceNumber: i, arrivalMs: 1210 }))
+    }
+    expect(out).toEqual([65_534, 65_535, 0, 1])
+    expect(receiver.figures()).toMatchObject({ packets: 4, packetsLost: 0, rtx: 2, packetsStray: 0 })
+
+    const late = receiving({ isBeginning })
+    late.take(5)
+    late.receiver.tick(1249)
+    expect(late.out).toEqual([])
+    late.receiver.tick(1250)
+    expect(late.out).toEqual([5])
   })
 
   it('puts reordered packets in order without asking', () => {
@@ -148,6 +168,80 @@ describe('a receiver', () => {
     expect(receiver.figures()).toMatchObject({ packetsRecovered: 1, packetsDuplicate: 0, rttMs: 110 })
   })
 
+  it('knows what was sent again on the same stream, however soon, from what was only overtaken', () => {
+    const { receiver, take, asked } = receiving()
+    receiver.rttMs = 40
+    take(1)
+    const loses = (lost: number, atMs: number) => {
+      receiver.receive(rtpPacket(lost + 1, { arrivalMs: atMs }))
+      receiver.tick(atMs + 20)
+      expect(asked()).toEqual([lost])
+      receiver.receive(rtpPacket(lost, { arrivalMs: atMs + 30 }))
+    }
+    for (const [lost, atMs] of [
+      [2, 1000],
+      [4, 2000],
+      [6, 3000],
+    ] as const)
+      loses(lost, atMs)
+    expect(receiver.figures()).toMatchObject({ packets: 7, packetsRecovered: 2, packetsLost: 0 })
+    receiver.tick(3300)
+    expect(receiver.figures().packetsRecovered).toBe(3)
+    loses(8, 4000)
+    receiver.receive(rtpPacket(8, { arrivalMs: 4060 })) // the answer to the request: the first was on its way
+    receiver.tick(5000)
+    expect(receiver.figures()).toMatchObject({ packets: 9, packetsRecovered: 3, packetsDuplicate: 1 })
+    // and so much reordering is waited for from now on
+    asked()
+    receiver.receive(rtpPacket(11, { arrivalMs: 6000 }))
+    receiver.tick(6030)
+    expect(asked()).toEqual([])
+    receiver.tick(6040)
+    expect(asked()).toEqual([10])
+  })
+
+  it('knows that what comes late on the first stream was overtaken, where retransmissions have their own', () => {
+    const { receiver, take, asked } = receiving()
+    receiver.rttMs = 40
+    take(1, 3)
+    receiver.tick(1050)
+    receiver.receive(rtxPacket(rtpPacket(2), { ...RTX, sequenceNumber: 5, arrivalMs: 1090 }))
+    receiver.receive(rtpPacket(5, { arrivalMs: 2000 }))
+    receiver.tick(2020)
+    receiver.receive(rtpPacket(4, { arrivalMs: 2070 }))
+    expect(asked()).toEqual([2, 4])
+    expect(receiver.figures()).toMatchObject({ packetsRecovered: 1, rtx: 1, packetsLost: 0, packetsDuplicate: 0 })
+  })
+
+  it('does not go on asking for what no sender keeps', () => {
+    const { receiver, out, asked } = receiving()
+    receiver.rttMs = 20
+    receiver.receive(rtpPacket(0, { arrivalMs: 1000, timestamp: 0 }))
+    receiver.receive(rtpPacket(121, { arrivalMs: 6000, timestamp: 450_000 }))
+    const requests = new Map<number, number>()
+    for (let now = 6000; now < 7200; now += 20) {
+      receiver.tick(now)
+      for (const sequence of asked()) requests.set(sequence, (requests.get(sequence) ?? 0) + 1)
+    }
+    expect(out.filter((each) => each === 'x')).toHaveLength(120)
+    expect(requests.get(1)).toBe(2)
+    expect(requests.get(40)).toBe(2)
+    expect(requests.get(120)).toBeGreaterThan(6)
+    expect(receiver.figures().nacks).toBeLessThan(800)
+
+    const fast = receiving()
+    fast.receiver.rttMs = 20
+    fast.receiver.receive(rtpPacket(0, { arrivalMs: 1000, timestamp: 0 }))
+    fast.receiver.receive(rtpPacket(901, { arrivalMs: 2500, timestamp: 135_000 }))
+    const last = new Map<number, number>()
+    for (let now = 2500; now < 3700; now += 20) {
+      fast.receiver.tick(now)
+      for (const sequence of fast.asked()) last.set(sequence, (last.get(sequence) ?? 0) + 1)
+    }
+    expect([last.get(1), last.get(250)]).toEqual([2, 2])
+    expect(last.get(900)).toBeGreaterThan(6)
+  })
+
   it('does not count what only probes the network', () => {
     const { receiver, out, take } = receiving()
     take(1, 2)
@@ -156,7 +250,7 @@ describe('a receiver', () => {
     receiver.receive(rtpPacket(3, { payload: new Uint8Array(0) }))
     take(4)
     expect(out).toEqual([1, 2, 4])
-    expect(receiver.figures()).toMatchObject({ packetsDuplicate: 0, packetsLost: 0, rtx: 2, packets: 4 })
+    expect(receiver.figures()).toMatchObject({ packetsDuplicate: 0, packetsLost: 0, rtx: 0, packets: 4 })
   })
 
   it('counts what comes after it was given up', () => {
