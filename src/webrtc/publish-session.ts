@@ -5,12 +5,12 @@ import { CHECKLIST, type ChecklistLine, type MediaLoss } from '../media/source-r
 import type { Track } from '../media/track.ts'
 import { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
 import { MediaClock } from '../rtp/media-clock.ts'
-import { ntpMs, roundTripMs } from '../rtp/ntp.ts'
 import { RtpPacket } from '../rtp/packet.ts'
-import { type HeardReference, isRtcp } from '../rtp/rtcp.ts'
+import { isRtcp } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
 import { parseRtcp } from '../rtp/rtcp-parser.ts'
 import { Demux } from './demux.ts'
+import { DownlinkWatch } from './downlink-watch.ts'
 import { EarlyReports } from './early-reports.ts'
 import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
 import { IncomingEncoding } from './incoming-encoding.ts'
@@ -29,8 +29,6 @@ const AUDIO_BITRATE_BPS = 510_000
 
 /** Of RTCP, RFC 3550 §6.4.2: a header. */
 const MIN_PACKET_BYTES = 8
-/** Of a round trip that is believed. */
-const MAX_RTT_MS = 10_000
 /** Of a session: m-lines, their layers where all are kept, codecs that they change to. */
 const MAX_TRACKS = 48
 /** In one session. */
@@ -54,6 +52,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   readonly #earlyReports = new EarlyReports()
   readonly #arena = new Arena()
   readonly #feedback: BandwidthFeedback
+  readonly #downlink: DownlinkWatch
   readonly #demux: Demux
   readonly #deadlines = new SessionDeadlines(performance.now())
   readonly #transportCcId: number
@@ -62,7 +61,6 @@ export class PublishSession implements EngineSession, TransportHandler {
   #nextTrackId: number
   #figuresAtMs = 0
   #knownSsrcs = 0
-  #rttMs: number | undefined
   #isUnflushed = false
   #isOver = false
 
@@ -78,6 +76,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     this.#negotiation = negotiation
     this.#sink = sink
     this.#outbox = sessionOutbox(negotiation.sections, (packet) => this.#transport?.send(packet))
+    this.#downlink = new DownlinkWatch(this.#outbox)
     this.#onEnd = onEnd
     this.#nextTrackId = negotiation.media.length + 1
     this.#transportCcId = negotiation.extensions.transportCc ?? 0
@@ -153,6 +152,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     try {
       for (const line of this.lines) line.tick(nowMs)
       this.#feedback.tick(nowMs)
+      this.#downlink.tick(nowMs, this.#deadlines.lastHeardMs ?? 0)
       if (nowMs - this.#figuresAtMs >= FIGURES_INTERVAL_MS) this.#report(nowMs)
     } catch (error) {
       this.#failed(error)
@@ -160,7 +160,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     }
     this.#outbox.flush()
     this.#flushFrames()
-    const end = this.#deadlines.check(nowMs)
+    const end = this.#deadlines.check(nowMs) ?? this.#downlink.check(nowMs)
     if (end !== undefined) this.#finish(end)
   }
 
@@ -176,8 +176,9 @@ export class PublishSession implements EngineSession, TransportHandler {
   }
 
   #rtcp(bytes: Uint8Array, nowMs: number): void {
-    for (const packet of parseRtcp(bytes)) {
-      if (packet.type === 'xr') this.#heard(packet.heard, nowMs)
+    const packets = parseRtcp(bytes)
+    this.#downlink.rtcp(packets, nowMs)
+    for (const packet of packets) {
       if (packet.type === 'bye') for (const ssrc of packet.ssrcs) this.#demux.leave(ssrc)
       if (packet.type !== 'sr') continue
       const encoding = this.#demux.encodingOf(packet.ssrc)
@@ -185,14 +186,6 @@ export class PublishSession implements EngineSession, TransportHandler {
       else this.#earlyReports.keep(packet, nowMs)
       this.#meet('feedback_seen')
     }
-  }
-
-  /** The peer says when our reference times came: that makes the round trip. */
-  #heard(heard: readonly HeardReference[], nowMs: number): void {
-    const own = heard.find(({ ssrc }) => ssrc === this.#outbox.ssrc)
-    const rttMs = own === undefined ? undefined : roundTripMs(own.lastReference, own.delay, nowMs)
-    if (rttMs !== undefined && rttMs < MAX_RTT_MS)
-      this.#rttMs = this.#rttMs === undefined ? rttMs : this.#rttMs + (rttMs - this.#rttMs) / 8 // as RFC 6298 §2.3
   }
 
   /** Receiver reports to the peer, figures to the sink. */
@@ -206,16 +199,17 @@ export class PublishSession implements EngineSession, TransportHandler {
     const blocks = streams.flatMap(({ receiver }) => receiver.reportBlock(nowMs) ?? [])
     if (this.#deadlines.isConnected) {
       this.#outbox.receiverReport(blocks)
-      this.#outbox.receiverReference(ntpMs(nowMs))
+      this.#downlink.say(nowMs)
     }
-    if (this.#rttMs !== undefined) for (const { receiver } of streams) receiver.rttMs = this.#rttMs
+    const { rttMs } = this.#downlink
+    if (rttMs !== undefined) for (const { receiver } of streams) receiver.rttMs = rttMs
     this.#sink.figures(this.#figures())
   }
 
   #figures(): SessionFigures {
     const { remote } = this.#transport?.stats ?? {}
     const { lastHeardMs } = this.#deadlines
-    return publishFigures(this.lines, this.#demux.strays, { rttMs: this.#rttMs, lastHeardMs, remote })
+    return publishFigures(this.lines, this.#demux.strays, { rttMs: this.#downlink.rttMs, lastHeardMs, remote })
   }
 
   /** Counts a packet that cannot be read. Who sends hardly anything else is no publisher, and costs more than one. */
