@@ -22,7 +22,11 @@ export interface PagePublish {
   readonly token?: string
   /** Without: whatever the browser likes best. */
   readonly codec?: PageCodec
+  /** Opus without. */
+  readonly audioCodec?: 'PCMU' | 'PCMA'
   readonly simulcast?: boolean
+  /** As a browser that knows REMB alone. */
+  readonly withoutTransportCc?: boolean
   /** Of each layer, best first; or of the one encoding. */
   readonly maxBitratesBps?: readonly number[]
   readonly video?: boolean
@@ -148,7 +152,7 @@ class Peer {
   async publish(id: string, options: PagePublish): Promise<number> {
     const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
     if (options.video !== false) this.#addVideo(pc, options)
-    if (options.audio !== false && this.#sound) pc.addTransceiver(this.#sound, { direction: 'sendonly' })
+    if (options.audio !== false && this.#sound) addAudio(pc, this.#sound, options.audioCodec)
     for (const transceiver of pc.getTransceivers()) offerExtensions(transceiver, options.extensions ?? [])
     return await this.#connect(id, pc, options)
   }
@@ -258,14 +262,17 @@ class Peer {
   async #connect(
     id: string,
     pc: RTCPeerConnection,
-    options: Pick<PagePublish, 'url' | 'token' | 'via'>,
+    options: Pick<PagePublish, 'url' | 'token' | 'via' | 'withoutTransportCc'>,
   ): Promise<number> {
     const beganAt = performance.now()
     await pc.setLocalDescription()
     await gathered(pc)
     const full = pc.localDescription?.sdp ?? ''
     // nobody knows of another way to this browser then
-    const offer = options.via === undefined ? full : full.replaceAll(/^a=(candidate|end-of-candidates).*\r\n/gm, '')
+    const found = options.via === undefined ? full : full.replaceAll(/^a=(candidate|end-of-candidates).*\r\n/gm, '')
+    const offer = options.withoutTransportCc
+      ? found.replaceAll(/^a=.*(transport-cc|transport-wide-cc).*\r\n/gm, '')
+      : found
     const response = await fetch(options.url, {
       method: 'POST',
       headers: { 'content-type': 'application/sdp', ...bearer(options.token) },
@@ -287,6 +294,13 @@ class Peer {
     if (connection === undefined) throw new Error(`there is no connection ${id}`)
     return connection
   }
+}
+
+function addAudio(pc: RTCPeerConnection, sound: MediaStreamTrack, codec: PagePublish['audioCodec']): void {
+  const transceiver = pc.addTransceiver(sound, { direction: 'sendonly' })
+  if (codec === undefined) return
+  const all = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? []
+  transceiver.setCodecPreferences(all.filter(({ mimeType }) => mimeType === `audio/${codec}`))
 }
 
 function bearer(token: string | undefined): Record<string, string> {
