@@ -7,6 +7,8 @@ export const CLOSE = {
   goingAway: 1001,
   /** Too many messages, RFC 6455 §7.4.1. */
   policy: 1008,
+  /** A message that is too long, RFC 6455 §7.4.1. */
+  tooLong: 1009,
   /** The state cannot be had, or there are too many sockets: come back later. IANA registry. */
   tryAgainLater: 1013,
   /** A message that means nothing here. */

@@ -17,6 +17,7 @@ import {
 } from './event-message.ts'
 import { ForbiddenError } from './permission.ts'
 import { BadTokenError } from './token.ts'
+import { MAX_UPLOAD_MESSAGE_BYTES } from './upload-socket.ts'
 
 const MAX_SOCKETS = 1000
 /** Of these, not proven yet. */
@@ -75,7 +76,7 @@ export class EventSocket {
 
   /** Adds the route to `app`, below each of `prefixes`. The sockets are closed when `app` is. */
   mount(app: FastifyInstance, prefixes: readonly string[]): void {
-    const options = { maxPayload: MAX_CLIENT_MESSAGE_BYTES, perMessageDeflate: false }
+    const options = { maxPayload: MAX_UPLOAD_MESSAGE_BYTES, perMessageDeflate: false } // of all sockets; ours look again
     app.register(websocket, {
       options,
       errorHandler: (_, socket) => socket.terminate(),
@@ -121,7 +122,11 @@ export class EventSocket {
       peer.isAlive = true
     })
     socket.on('close', () => this.#forget(peer))
-    socket.on('message', (data, isBinary) => this.#take(peer, request, isBinary ? undefined : String(data)))
+    socket.on('message', (data, isBinary) => {
+      const isTooLong = !Buffer.isBuffer(data) || data.length > MAX_CLIENT_MESSAGE_BYTES
+      if (isTooLong) connection.close(CLOSE.tooLong, 'a message that is too long')
+      else this.#take(peer, request, isBinary ? undefined : String(data))
+    })
     const { authorization } = request.headers
     const shown = authorization === undefined ? query.token : authorization.replace(/^Bearer +/i, '')
     peer.taken = this.#identify(peer, request, shown, { isAtOpening: true })

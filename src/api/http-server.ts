@@ -11,6 +11,7 @@ import { ListenError } from './listen-error.ts'
 import type { Metrics } from './metrics.ts'
 import { MOUNTS, methodsAt, mountApi } from './rest/router.ts'
 import type { ApiServices } from './rest/services.ts'
+import { UploadSocket } from './upload-socket.ts'
 import { mountSignalling, type SignallingOptions } from './webrtc/signalling.ts'
 
 /** Whole requests arrive within this, ms. */
@@ -68,6 +69,9 @@ export class HttpServer {
   async listen(): Promise<{ host: string; port: number }> {
     const { host, port, api, events, signalling } = this.#options
     events?.mount(this.#app, MOUNTS)
+    if (events !== undefined && api?.uploads !== undefined) {
+      new UploadSocket({ uploads: api.uploads, access: api.access, logger: api.logger }).mount(this.#app, MOUNTS)
+    }
     if (api !== undefined) await mountApi(this.#app, api)
     if (signalling !== undefined) await mountSignalling(this.#app, signalling)
     try {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { UploadIngest } from '../../ingest/upload/upload-ingest.ts'
+import type { UploadIngest, UploadOrigin } from '../../ingest/upload/upload-ingest.ts'
 import type { Chunk, UploadStatus } from '../../ingest/upload/upload-session.ts'
 import type { StreamAddress } from '../../live/stream.ts'
 import { TapedeckError } from '../../media/errors.ts'
@@ -51,30 +51,31 @@ export function uploadRoutes(scope: FastifyInstance, { uploads, access, logger }
       readInput({ query: ROUTES.uploadChunk.query }, request)
       const query = ROUTES.uploadChunk.query.parse(request.query)
       const status = await uploads.accept(address, originOf(query, peerOf(request)), chunkOf(query, bodyOf(request)))
-      return answer(reply, status)
+      return reply.send(uploadView(status))
     },
   })
   scope.get(url, async (request, reply) => {
     const address = await admit(request, tokenOf(request))
     readInput({ query: ROUTES.getUpload.query }, request)
     const { session } = ROUTES.getUpload.query.parse(request.query)
-    return answer(reply, uploads.status(address, session))
+    return reply.send(uploadView(uploads.status(address, session)))
   })
 }
 
 /** Whose chunk `query` says it is. */
-function originOf({ session, label, kind, start, sent }: ChunkQuery, peer: string) {
+export function originOf({ session, label, kind, start, sent }: Omit<ChunkQuery, 'token'>, peer: string): UploadOrigin {
   const ageMs = start === undefined || sent === undefined ? undefined : sent - start
   return { session, label: label ?? kind, peer, ageMs }
 }
 
-function chunkOf({ seq, sha256, final }: ChunkQuery, body: AsyncIterable<Uint8Array>): Chunk {
+/** The chunk that `query` announces. */
+export function chunkOf({ seq, sha256, final }: Omit<ChunkQuery, 'token'>, body: AsyncIterable<Uint8Array>): Chunk {
   return { seq, sha256, isFinal: final === 'true', body }
 }
 
-function answer(reply: FastifyReply, { session, state, nextSeq, early, problem }: UploadStatus): FastifyReply {
-  const text = { session, state, next_seq: nextSeq, early: [...early], problem: problem ?? null }
-  return reply.code(200).send(text satisfies RouteAnswer<'uploadChunk'>)
+/** The status as JSON. */
+export function uploadView({ session, state, nextSeq, early, problem }: UploadStatus): RouteAnswer<'uploadChunk'> {
+  return { session, state, next_seq: nextSeq, early: [...early], problem: problem ?? null }
 }
 
 async function* bodyOf({ body }: FastifyRequest): AsyncGenerator<Uint8Array> {
@@ -82,11 +83,13 @@ async function* bodyOf({ body }: FastifyRequest): AsyncGenerator<Uint8Array> {
   for await (const piece of body) if (piece instanceof Uint8Array) yield piece
 }
 
-function tokenOf({ query }: FastifyRequest): string | undefined {
+/** A token of the query. */
+export function tokenOf({ query }: FastifyRequest): string | undefined {
   const { token } = Object.fromEntries(typeof query === 'object' && query !== null ? Object.entries(query) : [])
   return typeof token === 'string' ? token : undefined
 }
 
-function peerOf({ socket: { remoteAddress = '', remotePort } }: FastifyRequest): string {
+/** For people and logs. */
+export function peerOf({ socket: { remoteAddress = '', remotePort } }: FastifyRequest): string {
   return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort ?? 0}`
 }
