@@ -4,7 +4,7 @@ import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import type { RecordingFile } from '../state/recording-object.ts'
 import type { Storage } from '../storage/ports.ts'
 import { type FileFacts, isMediaPath, surveyFile } from './file-survey.ts'
-import { AUTOMATIC_ENDING, locateFile, pathInManifest } from './manifest-place.ts'
+import { AUTOMATIC_ENDING, locateFile, pathInManifest, withoutPartNumber } from './manifest-place.ts'
 
 /** Files in one recording's directory. */
 const MAX_FILES = 100_000
@@ -84,7 +84,7 @@ async function strangers(
 /** As `FilenameTemplate` and `pathWithin` number parts and names that were taken. */
 function isPartOf(path: string, stem: string): boolean {
   const name = basename(path, extname(path))
-  return name === stem || (name.startsWith(stem) && /^_part\d{1,6}(?:_\d{1,4})?$/.test(name.slice(stem.length)))
+  return name === stem || withoutPartNumber(basename(path)) === stem + extname(path)
 }
 
 function foundFile(

@@ -21,7 +21,7 @@ export const jobReferenceSchema = z.object({
 })
 
 /** How a recording's time has passed so far: what goes on with it after a crash needs to know. */
-export const courseSchema = z.object({
+const courseSchema = z.object({
   /** Wall clock at 0 of the recording's clock. */
   zero_at: z.iso.datetime(),
   /** Pauses that are over, all together. */
