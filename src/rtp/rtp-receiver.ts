@@ -132,11 +132,6 @@ export class RtpReceiver {
     if (this.#missing.count > 0) this.#attend(nowMs)
   }
 
-  /** Whether packets are missing that may yet come. */
-  get isWaiting(): boolean {
-    return this.#missing.count > 0
-  }
-
   /** For the next receiver report, whose interval ends with it; undefined before the first packet. */
   reportBlock(nowMs: number): ReportBlock | undefined {
     return this.#first < 0 ? undefined : this.#statistics.block(this.#first, this.#highest, nowMs)

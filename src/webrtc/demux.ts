@@ -11,8 +11,6 @@ export interface DemuxEncoding {
   begin(ssrc: number, nowMs: number): void
   /** A packet of its SSRC or of its retransmissions. */
   receive(packet: RtpPacket): void
-  /** Its SSRC is over as soon as nothing of it is missing any more, which `onLeft` says. */
-  leave(onLeft: () => void): void
 }
 
 /** Packets that could not be given to anybody. */
@@ -50,8 +48,6 @@ const MAX_NEW_PER_SECOND = 32
 const MAX_NEW = 4096
 /** An SSRC that was left is taken again when its successor has been silent for so long, ms. */
 const RETURN_AFTER_MS = 1000
-/** One that said goodbye is taken again after so long: what comes sooner was only overtaken, ms. */
-const LATE_MS = 200
 /** RFC 8843 and RFC 8851 name no bound; two-byte header extensions can hold 255. */
 const MAX_ID_BYTES = 64
 
@@ -100,17 +96,6 @@ export class Demux {
     return route === undefined || route.isRtx || route.isRetired ? undefined : route.encoding
   }
 
-  /** An SSRC said goodbye (RFC 3550 §6.6). */
-  leave(ssrc: number): void {
-    const route = this.#routes.get(ssrc | 0)
-    if (route === undefined || this.#active.get(route.encoding) !== route) return
-    route.encoding.leave(() => {
-      route.isRetired = true
-      route.lastMs = performance.now()
-      if (this.#active.get(route.encoding) === route) this.#active.delete(route.encoding)
-    })
-  }
-
   #find(key: number, packet: RtpPacket, known: Route | undefined): Route | undefined {
     if (known !== undefined)
       return this.#mayReturn(known, packet.arrivalMs) ? this.#admit(key, known, packet) : this.#stray()
@@ -153,8 +138,7 @@ export class Demux {
 
   #mayReturn(route: Route, nowMs: number): boolean {
     const active = this.#active.get(route.encoding)
-    const freeFromMs = active === undefined ? route.lastMs + LATE_MS : active.lastMs + RETURN_AFTER_MS
-    return nowMs >= freeFromMs && this.#mayAdmit(nowMs)
+    return (active === undefined || nowMs - active.lastMs >= RETURN_AFTER_MS) && this.#mayAdmit(nowMs)
   }
 
   #mayAdmit(nowMs: number): boolean {

@@ -54,8 +54,6 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
   readonly #sink: IncomingEncodingSink
   readonly #past = noFigures()
   #stream: IncomingStream | undefined
-  /** Set while its SSRC is about to be over. */
-  #onLeft: (() => void) | undefined
 
   constructor(
     media: IncomingMedia,
@@ -101,12 +99,6 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
 
   tick(nowMs: number): void {
     this.#stream?.tick(nowMs)
-    if (this.#onLeft !== undefined) this.#leaveWhenWhole()
-  }
-
-  leave(onLeft: () => void): void {
-    this.#onLeft = onLeft
-    this.#leaveWhenWhole()
   }
 
   requestKeyframe(nowMs: number): void {
@@ -134,15 +126,7 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
     this.#stream = undefined
   }
 
-  #leaveWhenWhole(): void {
-    if (this.#stream?.receiver.isWaiting) return
-    const onLeft = this.#onLeft
-    this.finish()
-    onLeft?.()
-  }
-
   #leave(): void {
-    this.#onLeft = undefined
     if (this.#stream === undefined) return
     this.#stream.finish()
     addStream(this.#past, this.#stream)

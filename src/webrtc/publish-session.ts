@@ -179,7 +179,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     const packets = parseRtcp(bytes)
     this.#downlink.rtcp(packets, nowMs)
     for (const packet of packets) {
-      if (packet.type === 'bye') for (const ssrc of packet.ssrcs) this.#demux.leave(ssrc)
+      // a goodbye says nothing of use: browsers let an SSRC rest with it, and what is missing may still be sent again
       if (packet.type !== 'sr') continue
       const encoding = this.#demux.encodingOf(packet.ssrc)
       if (encoding instanceof IncomingEncoding) encoding.senderReport(packet, nowMs)

@@ -97,7 +97,7 @@ describe('the sender’s clock', () => {
 })
 
 describe('a sender that says goodbye of an SSRC', () => {
-  it('has its last packets sent again, is over when all are there, and may come back with it', async () => {
+  it('has its last packets sent again all the same, and may go on with it', async () => {
     const { transport, sink } = await publishing(CHROMIUM)
     const { audio, video } = chromiumSources()
     const packets = Array.from({ length: 10 }, (_, i) => audio.opus(i * 20)).flat()
@@ -108,11 +108,8 @@ describe('a sender that says goodbye of an SSRC', () => {
     expect(sink.framesOf(1)).toHaveLength(5)
     transport.deliver(packets[5])
     expect(sink.framesOf(1)).toHaveLength(10)
-    pass(50)
-    transport.deliver(packets[9])
     pass(1000)
     expect(sink.last?.tracks[0]).toMatchObject({ packets: 10, packetsLost: 0, packetsRecovered: 1 })
-    expect(sink.last?.strays?.unknownSsrc).toBe(1)
     for (let i = 50; i < 60; i++) transport.deliver(...audio.opus(i * 20))
     expect(sink.framesOf(1)).toHaveLength(20)
     expect(sink.tracks.filter(({ id }) => id === 1)).toHaveLength(1)
