@@ -183,9 +183,8 @@ function checkTogether(settings: Settings): void {
   if (settings.jobConcurrency === 0 && settings.redis === undefined) {
     flag('--job-concurrency', '0 leaves jobs to "tapedeck worker", which takes them from Redis: give --redis as well')
   }
-  const isWhipOff = settings.http === 'off' || settings.webrtc === 'off'
-  if (settings.rtmp === 'off' && settings.rtmps === undefined && isWhipOff) {
-    flag('--rtmp', 'off, no --rtmps, and no WHIP: nobody could publish')
+  if (settings.rtmp === 'off' && settings.rtmps === undefined && settings.http === 'off') {
+    flag('--rtmp', 'off, no --rtmps, and no --http for WHIP and uploads: nobody could publish')
   }
   if (issues.length > 0) throw new ConfigError(issues)
 }

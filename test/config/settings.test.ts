@@ -116,6 +116,7 @@ describe('values', () => {
 
   it('those of WebRTC', () => {
     const flags = { webrtcMaxBitrate: '2.5M', webrtcPublicAddress: '192.0.2.1, 2001:db8::1', webrtcPort: '0' }
+    expect(read({ rtmp: 'off', webrtc: 'off' }).uploadIdle).toBe(30_000) // by uploads
     expect(read({ ...flags, iceServer: 'stun:a,turn:u:p@b:3478', rtmp: 'off' })).toMatchObject({
       webrtc: 'on',
       webrtcPort: 0,
@@ -145,8 +146,7 @@ describe('mistakes say which option, from where, what was given and what is allo
     [{ rtmps: '127.0.0.1:1936' }, '--rtmps: needs --tls-cert as well'],
     [{ jobConcurrency: 0 }, '--job-concurrency: 0 leaves jobs to "tapedeck worker"'],
     [{ requireToken: true, allowAnonymous: true }, '--allow-anonymous: contradicts --require-token'],
-    [{ rtmp: 'off', webrtc: 'off' }, '--rtmp: off, no --rtmps, and no WHIP'],
-    [{ rtmp: 'off', http: 'off' }, '--rtmp: off, no --rtmps, and no WHIP'],
+    [{ rtmp: 'off', http: 'off' }, '--rtmp: off, no --rtmps, and no --http'],
     [{ webrtc: 'maybe' }, '--webrtc: "maybe" cannot be used; on, off'],
     [{ webrtcMaxBitrate: '10' }, '--webrtc-max-bitrate: "10" cannot be used; bits per second from 50k'],
     [{ webrtcPublicAddress: '192.0.2.1,nowhere' }, '--webrtc-public-address: "192.0.2.1,nowhere" cannot be used; IP'],
