@@ -13,7 +13,7 @@ const ALICE = { room: 'demo', participant: 'alice' }
 const CAMERA = { session: 'a', label: 'camera' }
 const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
+  for (const close of closing.splice(0).reverse()) await close()
 })
 
 /** Waits until `holds` does. */
@@ -114,6 +114,21 @@ describe('an upload', () => {
     }
     const again = before.times.video.filter((ms) => after.times.video.includes(ms))
     expect((again.at(-1) ?? 0) - (again[0] ?? 0)).toBeLessThan(1000) // the GOP it stood in
+  })
+
+  it('that was lost is left in peace by the next process, until something comes', async () => {
+    const first = await rig({ idleMs: 10_000 })
+    const parts = pieces(recordedBytes('vp8.webm'), 10)
+    for (let seq = 0; seq < 7; seq++) await first.send(seq, parts[seq])
+    await until(() => first.followers[0].times.video.length > 0)
+    first.clock.aheadMs = 11_000
+    expect(await first.followers[0].ended()).toBe('lost')
+    await first.uploads.close()
+    const second = await rig({ directory: first.directory })
+    expect(second.uploads.stats).toEqual({ live: 0, known: 1 })
+    for (let seq = 7; seq < 10; seq++) await second.send(seq, parts[seq], seq === 9)
+    expect(await second.followers[0].ended()).toBe('finished')
+    expect(second.followers[0].firstVideo.key).toBe(true)
   })
 
   it('survives the process: another one goes on where this one stood, without what was not written whole', async () => {

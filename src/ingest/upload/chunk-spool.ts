@@ -82,6 +82,10 @@ export class ChunkSpool {
     for (const chunk of this.#row) bytes += chunk.sizeBytes
     return bytes
   }
+  /** Something has come that is not surely in the files. */
+  get hasUnread(): boolean {
+    return this.#position.firstOffset + this.rowBytes > this.#position.readEnd
+  }
   /** Every chunk to the last has come. */
   get isComplete(): boolean {
     const { finalSeq } = this.#facts
@@ -137,9 +141,9 @@ export class ChunkSpool {
   }
 
   /** What lies before is in the files: chunks that are not needed any more are removed. */
-  advance(unitOffset: number, fromMs: number): Promise<void> {
-    if (this.#header === undefined) return Promise.resolve()
-    return this.#inTurn(() => this.#advance(unitOffset, fromMs))
+  advance(to: Pick<UploadPosition, 'unitOffset' | 'fromMs' | 'readEnd'>): Promise<void> {
+    if (this.#header === undefined && to.unitOffset > 0) return Promise.resolve()
+    return this.#inTurn(() => this.#advance(to))
   }
 
   /** Removes all chunks; what came stays known. */
@@ -147,7 +151,7 @@ export class ChunkSpool {
     await this.#inTurn(async () => {
       const gone = [...this.#row, ...this.#early.values()]
       this.#position = { ...this.#position, firstSeq: this.next }
-      await this.#write(POSITION, JSON.stringify({ ...this.#position, fromMs: Math.max(0, this.#position.fromMs) }))
+      await this.#write(POSITION, JSON.stringify(this.#position))
       this.#row = []
       this.#early.clear()
       await this.#remove(gone)
@@ -165,7 +169,7 @@ export class ChunkSpool {
     }
   }
 
-  async #advance(unitOffset: number, fromMs: number): Promise<void> {
+  async #advance({ unitOffset, fromMs, readEnd }: Parameters<ChunkSpool['advance']>[0]): Promise<void> {
     let { firstSeq, firstOffset } = this.#position
     const gone: StoredChunk[] = []
     for (const chunk of this.#row) {
@@ -174,7 +178,7 @@ export class ChunkSpool {
       firstOffset += chunk.sizeBytes
       gone.push(chunk)
     }
-    const position = { unitOffset, fromMs, firstSeq, firstOffset }
+    const position = { unitOffset, fromMs, firstSeq, firstOffset, readEnd }
     await this.#write(POSITION, JSON.stringify(position))
     this.#position = position
     this.#row.splice(0, gone.length)

@@ -29,6 +29,8 @@ export const uploadPositionSchema = z.object({
   /** The first chunk that is still needed, and where it begins. */
   firstSeq: count,
   firstOffset: count,
+  /** Bytes before are in the files; what is behind, is read after a restart. */
+  readEnd: count,
 })
 /** See `uploadPositionSchema`. */
 export type UploadPosition = z.output<typeof uploadPositionSchema>
@@ -36,7 +38,8 @@ export type UploadPosition = z.output<typeof uploadPositionSchema>
 /** The beginning of an upload. */
 export const BEGINNING: UploadPosition = {
   unitOffset: 0,
-  fromMs: Number.NEGATIVE_INFINITY,
+  fromMs: Number.MIN_SAFE_INTEGER,
   firstSeq: 0,
   firstOffset: 0,
+  readEnd: 0,
 }

@@ -49,6 +49,8 @@ export class UploadReading {
   #hasVideo = false
   #isStopped = false
   #unflushed = 0
+  /** Everything before was handed over. */
+  #readEnd = 0
   /** All that has come was handed over. */
   isWaiting = false
 
@@ -88,13 +90,19 @@ export class UploadReading {
     this.#bytes.finish()
   }
 
-  /** Whatever was handed over early enough is in the files. `isOver`: so is everything that was handed over at all. */
-  async settle(isOver = false): Promise<void> {
-    const lastMs = isOver ? Number.POSITIVE_INFINITY : this.#now() - KEPT_AFTER_MS
-    const kept = this.#stream.isBehind && !isOver ? undefined : this.#marks.findLast(({ atMs }) => atMs <= lastMs)
+  /** Whatever was handed over early enough is in the files. */
+  async settle(): Promise<void> {
+    const lastMs = this.#now() - KEPT_AFTER_MS
+    const kept = this.#stream.isBehind ? undefined : this.#marks.findLast(({ atMs }) => atMs <= lastMs)
     if (kept === undefined) return
     this.#marks = this.#marks.filter(({ atMs }) => atMs > kept.atMs)
-    await this.#spool.advance(kept.unitOffset, kept.fromMs)
+    await this.#spool.advance({ ...kept, readEnd: kept.unitOffset })
+  }
+
+  /** It has ended with its stream: everything that was handed over is in the files, and another one begins at the last keyframe. */
+  async settleAll(): Promise<void> {
+    const { unitOffset, fromMs } = this.#marks.at(-1) ?? this.#spool.position
+    await this.#spool.advance({ unitOffset, fromMs, readEnd: Math.max(this.#readEnd, unitOffset) })
   }
 
   async #take(sample: UploadSample): Promise<void> {
@@ -107,6 +115,7 @@ export class UploadReading {
     if (this.#isStopped) return
     const key = track.take(sample, window.view(sample.offset, sample.size), this.#stream)
     if (sample.track.kind === 'video') this.#hasVideo = true
+    this.#readEnd = sample.offset + sample.size
     if (key) this.#mark(sample, ms)
     if (++this.#unflushed >= BATCH) {
       this.#flush()
@@ -140,6 +149,7 @@ export class UploadReading {
 
   #rest(): void {
     this.isWaiting = true
+    if (!this.#isStopped) this.#readEnd = this.#bytes.end
     this.#flush()
   }
 

@@ -68,7 +68,7 @@ export class UploadSession {
   }
   /** There is something that was not read, or is to be told as the end. */
   get hasMore(): boolean {
-    return this.isOpen && (this.spool.rowBytes > 0 || this.spool.isComplete)
+    return this.isOpen && (this.spool.hasUnread || this.spool.isComplete)
   }
   /** On its way, or before its turn, bytes. */
   get inFlightBytes(): number {
@@ -133,7 +133,7 @@ export class UploadSession {
     this.#reading = undefined
     reading?.stop()
     await this.#read
-    if (this.isOpen) await reading?.settle(true)
+    if (this.isOpen) await reading?.settleAll()
   }
 
   async #run(reading: UploadReading, onEnd: () => void): Promise<void> {
