@@ -19,8 +19,18 @@ export class ChunkFeed {
   }
 
   /** Resolves once the chunk is on disk; chunks are taken in the order of the calls. One that was not taken may be given again. */
-  add(bytes: Uint8Array, isFinal = false): Promise<void> {
-    const taken = this.#taking.then(() => this.#take(bytes, isFinal))
+  add(bytes: Uint8Array): Promise<void> {
+    return this.#inTurn(() => this.#take(bytes, false))
+  }
+
+  /** Nothing follows. Resolves once recordings have been given all of it. */
+  async end(): Promise<void> {
+    await this.#inTurn(() => this.#take(new Uint8Array(0), true))
+    await this.#uploads.done(this.#address, this.#session)
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const taken = this.#taking.then(work)
     this.#taking = taken.catch(() => undefined)
     return taken
   }

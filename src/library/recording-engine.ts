@@ -116,10 +116,10 @@ export class RecordingEngine extends EventEmitter<RecordingEngineEvents> {
     await (await this.#chunksOf(recordingId, participantId, kind)).add(chunk)
   }
 
-  /** Nothing follows. Throws like `addChunk`. */
+  /** Nothing follows. Resolves once the recording has been given all of it. Throws like `addChunk`. */
   async endChunks(recordingId: string, participantId: string, kind = 'camera'): Promise<void> {
     const feed = await this.#chunksOf(recordingId, participantId, kind)
-    await feed.add(new Uint8Array(0), true)
+    await feed.end()
     this.#chunks.delete(JSON.stringify([recordingId, participantId, kind]))
   }
 

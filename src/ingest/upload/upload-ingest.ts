@@ -111,6 +111,11 @@ export class UploadIngest {
     return found.status
   }
 
+  /** Resolves when an upload whose last chunk has come was handed over to recordings, as far as it can be. */
+  async done({ room, participant }: StreamAddress, session: string): Promise<void> {
+    await this.#participants.get(keyOf(room, participant))?.sessions.get(session)?.done()
+  }
+
   /** Ends all streams; what was not read is read after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true

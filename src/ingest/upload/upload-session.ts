@@ -127,6 +127,11 @@ export class UploadSession {
     await this.spool.empty()
   }
 
+  /** Resolves when nothing is read any more: to its end, or since its stream ended. */
+  done(): Promise<void> {
+    return this.#read
+  }
+
   /** Its stream has ended: the next one goes on from the last keyframe. */
   async park(): Promise<void> {
     const reading = this.#reading
