@@ -17,11 +17,14 @@ export interface SelectedUnitSink {
 export interface LayerSelectorOptions {
   /** How long a layer may be silent and still go on, ms: longer than lost packets are waited for. Default 1200. */
   readonly patienceMs?: number
+  /** Units of two layers that lie no further apart, in ticks of `pts`, are of one picture, of which one is given. Default 0. */
+  readonly samePictureTicks?: number
 }
 
 const STALL_MS = 250 // one frame and one round trip for a keyframe more, and it is left within 500 ms of media
 const MOVE_MS = 250 // for units of the layer that is left, which may come later than those of the better one
 const HOLD_MS = 500 // of a lesser layer, while a keyframe of a better one is under way
+const OVERTAKEN_MS = 50 // of a lesser layer, for a better one that may begin, or go on, with the same picture
 const ASK_AGAIN_MS = 1000
 const DEFAULT_PATIENCE_MS = 1200
 
@@ -31,6 +34,7 @@ const DEFAULT_PATIENCE_MS = 1200
  * Layers are ordered by the size of their pictures, then by bitrate. The track moves to another layer at a key unit that is later
  * than all it has. A recording can wait, so units are held back where it is open which layer they are to come from:
  *
+ * - for a moment, where there is a better layer: it may begin, or be back, with the picture that the lesser one has sent already;
  * - at the beginning, and while a better layer flows whose keyframe is asked for: those of the lesser one, for half a second;
  * - when the layer has been silent for 250 ms while another went on: a keyframe of the best other one is asked for, and its units
  *   from there on are held. They take the place of the missing ones when the layer comes back with a keyframe, or not within
@@ -42,6 +46,7 @@ export class LayerSelector {
   readonly #sink: SelectedUnitSink
   readonly #layers: readonly LayerState[]
   readonly #patienceMs: number
+  readonly #samePictureTicks: number
   /** Of `#substitute` where there is one, else of the current layer. */
   readonly #held = new HeldUnits()
   #current: number | undefined
@@ -60,6 +65,7 @@ export class LayerSelector {
     this.#sink = sink
     this.#layers = Array.from({ length: count }, () => new LayerState())
     this.#patienceMs = options.patienceMs ?? DEFAULT_PATIENCE_MS
+    this.#samePictureTicks = options.samePictureTicks ?? 0
   }
 
   /** The layer that is taken now; undefined before the first. */
@@ -119,14 +125,14 @@ export class LayerSelector {
     this.#behindMs = undefined
     if (this.#substitute !== undefined) {
       if (this.#isMoving) {
-        if (pts < (this.#held.oldest?.pts ?? pts)) this.#give(index, unit, pts)
+        if (pts < (this.#held.oldest?.pts ?? pts) - this.#samePictureTicks) this.#give(index, unit, pts)
         else this.#settle(this.#substitute)
         return
       }
-      if (unit.key && pts > this.#latestPts) this.#moveTo(index, pts)
+      if (unit.key && this.#isLater(pts)) this.#moveTo(index, pts)
       else this.#settle(index)
     }
-    if (this.#held.count > 0 || this.#awaitsBetter(index, nowMs)) this.#hold(index, unit, pts, nowMs)
+    if (this.#held.count > 0 || this.#holdMs(index, nowMs) > 0) this.#hold(index, unit, pts, nowMs)
     else this.#give(index, unit, pts)
   }
 
@@ -134,7 +140,7 @@ export class LayerSelector {
   #consider(index: number, currentIndex: number, unit: AccessUnit, pts: number, nowMs: number): void {
     const current = this.#layers[currentIndex]
     if (pts > current.lastPts) this.#behindMs ??= nowMs
-    const isLater = unit.key && pts > this.#latestPts
+    const isLater = unit.key && this.#isLater(pts)
     const best = this.#isMoving && this.#substitute !== undefined ? this.#layers[this.#substitute] : current
     if (this.#layers[index].isBetterThan(best)) {
       if (isLater) this.#moveUp(index, current, unit, pts, nowMs)
@@ -149,14 +155,15 @@ export class LayerSelector {
 
   /** To a better layer, whose key unit this is: at once where the current one has come so far, or has given nothing yet. */
   #moveUp(index: number, current: LayerState, unit: AccessUnit, pts: number, nowMs: number): void {
-    const mayComeLater = this.#givenLayer !== undefined && current.lastPts < pts && current.isFlowing(nowMs)
+    const mayComeLater =
+      this.#givenLayer !== undefined && current.lastPts < pts - this.#samePictureTicks && current.isFlowing(nowMs)
     if (mayComeLater && this.#substitute === undefined) {
       this.#giveHeld(pts)
       this.#held.clear()
       this.#substitute = index
       this.#isMoving = true
     } else this.#moveTo(index, pts)
-    if (this.#substitute !== undefined || this.#awaitsBetter(index, nowMs)) this.#hold(index, unit, pts, nowMs)
+    if (this.#substitute !== undefined || this.#holdMs(index, nowMs) > 0) this.#hold(index, unit, pts, nowMs)
     else this.#give(index, unit, pts)
   }
 
@@ -185,15 +192,22 @@ export class LayerSelector {
     return this.#behindMs !== undefined && nowMs - this.#behindMs >= STALL_MS
   }
 
-  /** Whether units of this layer may yet be replaced by those of a better one. */
-  #awaitsBetter(index: number, nowMs: number): boolean {
+  /** Later than all that was given, and not the same picture. */
+  #isLater(pts: number): boolean {
+    return pts > this.#latestPts + this.#samePictureTicks
+  }
+
+  /** How long units of this layer may yet be replaced by those of a better one. */
+  #holdMs(index: number, nowMs: number): number {
     const layer = this.#layers[index]
     const isBeginning = nowMs - this.#startedMs < HOLD_MS
+    let holdMs = 0
     for (const other of this.#layers) {
       if (other === layer) continue
-      if ((isBeginning && other.pixels === 0) || (other.isBetterThan(layer) && other.isFlowing(nowMs))) return true
+      if ((isBeginning && other.pixels === 0) || (other.isBetterThan(layer) && other.isFlowing(nowMs))) return HOLD_MS
+      if (other.pixels > layer.pixels) holdMs = OVERTAKEN_MS
     }
-    return false
+    return holdMs
   }
 
   /** Of the layers that went on where this one has stopped. */
@@ -221,18 +235,11 @@ export class LayerSelector {
     this.#give(index, unit, pts)
   }
 
-  /** Held units of the current layer go on as soon as nothing better is awaited, or after `HOLD_MS`. */
+  /** Held units of the current layer go on as soon as nothing better is awaited, or after a while. */
   #release(nowMs: number): void {
     if (this.#current === undefined || this.#substitute !== undefined || this.#held.count === 0) return
-    if (!this.#awaitsBetter(this.#current, nowMs)) {
-      this.#giveHeld(Number.POSITIVE_INFINITY)
-      return
-    }
-    for (
-      let next = this.#held.oldest;
-      next !== undefined && nowMs - next.sinceMs >= HOLD_MS;
-      next = this.#held.oldest
-    ) {
+    const holdMs = this.#holdMs(this.#current, nowMs)
+    for (let next = this.#held.oldest; next !== undefined && nowMs - next.sinceMs >= holdMs; next = this.#held.oldest) {
       this.#giveOldest(this.#current)
     }
   }
@@ -241,7 +248,8 @@ export class LayerSelector {
   #giveHeld(beforePts: number): void {
     const index = this.#substitute ?? this.#current
     if (index === undefined) return
-    for (let next = this.#held.oldest; next !== undefined && next.pts < beforePts; next = this.#held.oldest) {
+    const before = beforePts - this.#samePictureTicks
+    for (let next = this.#held.oldest; next !== undefined && next.pts < before; next = this.#held.oldest) {
       this.#giveOldest(index)
     }
   }

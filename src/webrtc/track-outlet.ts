@@ -6,6 +6,9 @@ import type { IncomingTrack } from './incoming-track.ts'
 /** Beyond the jitter budget a layer that waits for a packet may be silent, ms. */
 const PATIENCE_MARGIN_MS = 200
 
+/** Layers of one picture have a clock each; these agree to some ms. */
+const SAME_PICTURE_MS = 10
+
 /** One track and the encodings that it is made of: one, or the layers of which the best is taken. */
 export class TrackOutlet implements SelectedUnitSink {
   readonly track: IncomingTrack
@@ -17,7 +20,10 @@ export class TrackOutlet implements SelectedUnitSink {
     this.track = track
     this.encodings = encodings
     if (encodings.length > 1) {
-      this.#selector = new LayerSelector(encodings.length, this, { patienceMs: jitterBudgetMs + PATIENCE_MARGIN_MS })
+      this.#selector = new LayerSelector(encodings.length, this, {
+        patienceMs: jitterBudgetMs + PATIENCE_MARGIN_MS,
+        samePictureTicks: (SAME_PICTURE_MS * track.format.clockRateHz) / 1000,
+      })
     }
   }
 

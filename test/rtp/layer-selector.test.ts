@@ -23,18 +23,24 @@ class SimulcastRig {
   roundTripMs = 80
   /** How long after its time a layer's units come. */
   delayMs: readonly number[] = [0, 0, 0]
+  /** How far a layer's times are off. */
+  skewMs: readonly number[] = [0, 0, 0]
 
   constructor(count = 3) {
-    this.selector = new LayerSelector(count, {
-      unit: (layer, { key, config, data }, pts) => {
-        expect(data[0]).toBe(layer)
-        this.given.push({ layer, pts, key, config: config === undefined ? undefined : String(config[0]) })
+    this.selector = new LayerSelector(
+      count,
+      {
+        unit: (layer, { key, config, data }, pts) => {
+          expect(data[0]).toBe(layer)
+          this.given.push({ layer, pts, key, config: config === undefined ? undefined : String(config[0]) })
+        },
+        keyframeNeeded: (layer) => {
+          this.asked.push({ layer, atMs: this.nowMs })
+          if (!this.#wanted.has(layer)) this.#wanted.set(layer, this.nowMs + this.roundTripMs)
+        },
       },
-      keyframeNeeded: (layer) => {
-        this.asked.push({ layer, atMs: this.nowMs })
-        if (!this.#wanted.has(layer)) this.#wanted.set(layer, this.nowMs + this.roundTripMs)
-      },
-    })
+      { samePictureTicks: 10 },
+    )
   }
 
   /** Runs for so long; `flows` says which layers have a unit that is due at that time. */
@@ -46,7 +52,7 @@ class SimulcastRig {
         const due = this.#wanted.get(layer)
         const key = !this.#started.has(layer) || (due !== undefined && pts >= due)
         if (key) this.#wanted.delete(layer)
-        this.send(layer, pts, key)
+        this.send(layer, pts + this.skewMs[layer], key)
       }
       this.selector.tick(this.nowMs)
     }
@@ -131,6 +137,18 @@ describe('of simulcast layers', () => {
     expect(rig.asked[0]).toMatchObject({ layer: 1 })
     expect(rig.asked[0].atMs).toBeLessThan(2400)
     rig.expectSound()
+  })
+
+  it.each([1, -1, 9, -9])('gives each picture once, where the layers’ clocks differ by %i ms', (skewMs) => {
+    const rig = new SimulcastRig()
+    rig.skewMs = [0, 0, skewMs]
+    rig.run(2000, () => true)
+    rig.run(3000, (layer) => layer !== 2)
+    rig.run(3000, () => true)
+    expect(rig.path.slice(-3)).toEqual([2, 1, 2])
+    rig.expectSound()
+    const steps = rig.given.slice(1).map(({ pts }, i) => pts - rig.given[i].pts)
+    expect(Math.min(...steps)).toBeGreaterThan(20)
   })
 
   it('when two stop, the last one is taken', () => {
