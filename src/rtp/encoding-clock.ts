@@ -20,6 +20,8 @@ const BEHIND_ANCHORED_MS = 5000
 /** Frames come in decoding order; none goes back further. */
 const BACK_MS = 1000
 const MAX_ELAPSED_MS = 1000
+/** Without a frame for so long an encoding rested. */
+const REST_MS = 1000
 /** Of all video over RTP: RFC 6184 §5.1 and its like. */
 const VIDEO_CLOCK_HZ = 90_000
 /** The delay that a new layer takes over from the others at most. */
@@ -130,8 +132,10 @@ export class EncodingClock {
       if (this.#ownOffsetMs === 0) this.#participant.observe(this.#timeline.at(ticks / this.#ticksPerMs), arrivalMs)
       errorMs = targetMs - (ticks + this.#line) / this.#ticksPerMs
     } else if (this.#isReferenced) return
-    const elapsedMs = Math.min(MAX_ELAPSED_MS, (ticks - this.#highestTicks) / this.#ticksPerMs)
-    if (elapsedMs > 0) this.#move(this.#easing.step(errorMs, elapsedMs))
+    const elapsedMs = (ticks - this.#highestTicks) / this.#ticksPerMs
+    // after a rest (of a simulcast layer) nobody sees a jump, and the other layers have gone on
+    if (elapsedMs > REST_MS && !this.#timeline.isEmpty) this.#move(Math.max(errorMs, -elapsedMs / 2))
+    else if (elapsedMs > 0) this.#move(this.#easing.step(errorMs, Math.min(MAX_ELAPSED_MS, elapsedMs)))
   }
 
   /** Where the sender's clock has this RTP time on the participant's line. The first reference of all anchors that. */

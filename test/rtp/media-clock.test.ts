@@ -143,6 +143,9 @@ function corrections(stream: Stream, fromMs = 0): number[] {
   return placed.slice(1).map(({ ticks, rtp }, i) => ticks - placed[i].ticks - ((rtp - placed[i].rtp) | 0))
 }
 
+/** The sender's wall clock at its media time 0, ms since 1900. */
+const START_NTP_MS = 3_900_000_000_000
+
 describe('the media clock', () => {
   it('follows RTP time to the tick while nothing is wrong, over the wrap as well', () => {
     const sender = new Sender(1, 0)
@@ -241,6 +244,22 @@ describe('the media clock', () => {
     expect(Math.abs(mean(low.errors(15_000)) - mean(high.errors(15_000)))).toBeLessThan(2)
     expect(Math.abs(mean(late.errors(20_000, 25_000)) - mean(low.errors(20_000, 25_000)))).toBeLessThan(12)
     expect(Math.abs(mean(late.errors(35_000)) - mean(low.errors(35_000)))).toBeLessThan(3)
+  })
+
+  it('has a layer that rested on the line of those that went on', () => {
+    const clock = new MediaClock()
+    const track = clock.track(90_000)
+    const [resting, going] = [track.encoding(), track.encoding()]
+    const apart: number[] = []
+    for (let ms = 0; ms < 12_000; ms += 40) {
+      if (ms % 1000 === 0) going.reference(START_NTP_MS + ms, ms * 90)
+      if (ms === 0) resting.reference(START_NTP_MS, 0)
+      // the network becomes faster while the one layer rests
+      const arrivalMs = 5000 + ms + Math.max(0, 80 - Math.max(0, ms - 2000) / 50)
+      const time = going.timeOf(ms * 90, arrivalMs)
+      if (ms < 2000 || ms >= 8000) apart.push(Math.abs(resting.timeOf(ms * 90, arrivalMs) - time) / 90)
+    }
+    expect(Math.max(...apart)).toBeLessThan(8)
   })
 
   it('leaves the hole of a sender that slept where it was, when its RTP clocks went on', () => {
