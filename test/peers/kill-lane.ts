@@ -200,7 +200,7 @@ async function checkFiles(recording: RecordingObject, complain: Complain): Promi
 
 /** Killed between making a file of an automatic recording and noting it: nobody knows that it is ours. */
 function isJustMade(root: string, name: string): boolean {
-  return !name.includes('/') && statSync(join(root, name)).size === 0
+  return !name.includes('/') && (statSync(join(root, name), { throwIfNoEntry: false })?.size ?? 0) === 0
 }
 
 /** What is wrong with one file; undefined for nothing. */
