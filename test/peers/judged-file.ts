@@ -1,6 +1,8 @@
+import { expect } from 'vitest'
+import type { SoundClock } from './browser/publisher-page.ts'
 import { MARK_PERIOD_MS } from './chromium-publisher.ts'
 import { packetsOf } from './ffmpeg.ts'
-import { median, type SyncMarks, soundOffsets, syncMarks, zeroOfPictures } from './sync-marks.ts'
+import { median, type SoundOffset, type SyncMarks, soundOffsets, syncMarks, zeroOfPictures } from './sync-marks.ts'
 
 /** A recorded file of a `PublisherPage`, by what is to be seen and heard in it. */
 export interface JudgedFile {
@@ -15,12 +17,8 @@ export interface JudgedFile {
   readonly holesMs: readonly number[]
   /** Pictures that were made before, or with, the one shown before. */
   readonly misplacedPictures: number
-  /** How much later than the picture each beep is, ms. */
-  readonly soundLateMs: readonly number[]
-  /** The middle of those. */
-  readonly medianLateMs: number
-  /** The share of beeps within `MAX_OFFSET_MS`. */
-  readonly inSyncShare: number
+  /** How much later than the picture each beep is. */
+  readonly sound: readonly SoundOffset[]
   /** What the wall clock said at the file's zero, ms since 1970. */
   readonly zeroMs: number
 }
@@ -28,13 +26,17 @@ export interface JudgedFile {
 /** How far sound and picture may be apart. */
 export const MAX_OFFSET_MS = 20
 const HOLE_MS = 1500
+/** Of beeps, that may be further apart; and one, where there are few. */
+const OUTLIERS = 0.05
+/** Steps of the sound thread's clock that still leave beeps where they belong, ms. */
+const STEADY_MS = 4
+const RATE_HZ = 48_000
 
 /** Decodes a file and looks at it. */
 export async function judged(path: string, aroundMs = Date.now()): Promise<JudgedFile> {
   const [marks, packets] = await Promise.all([syncMarks(path, aroundMs), packetsOf(path)])
   const madeAtMs = marks.pictures.flatMap((picture) => picture.madeAtMs ?? [])
   const steps = madeAtMs.slice(1).map((at, i) => at - madeAtMs[i])
-  const soundLateMs = soundOffsets(marks, MARK_PERIOD_MS).map(({ lateMs }) => lateMs)
   const zeroMs = zeroOfPictures(marks)
   return {
     marks,
@@ -43,9 +45,48 @@ export async function judged(path: string, aroundMs = Date.now()): Promise<Judge
     tornPictures: marks.pictures.length - madeAtMs.length,
     holesMs: steps.filter((step) => step > HOLE_MS),
     misplacedPictures: steps.filter((step) => step <= 0).length,
-    soundLateMs,
-    medianLateMs: median(soundLateMs),
-    inSyncShare: soundLateMs.filter((lateMs) => Math.abs(lateMs) <= MAX_OFFSET_MS).length / soundLateMs.length,
+    sound: soundOffsets(marks, MARK_PERIOD_MS),
     zeroMs,
   }
+}
+
+/** How beeps of a file are looked at. */
+export interface SyncTerms {
+  /** How the page's sound thread ran: beeps that it put where they do not belong do not count. */
+  readonly clocks: readonly SoundClock[]
+  /** What is granted to a browser that had to wait for a processor, ms. */
+  readonly grantedMs: number
+  /** Only beeps that were to be heard in this time, ms since 1970. */
+  readonly fromMs?: number
+  readonly toMs?: number
+}
+
+/** Sound and picture are together: in the middle, and nearly every beep. Returns what was found, for people. */
+export function expectInSync(
+  { sound }: JudgedFile,
+  { clocks, grantedMs, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: SyncTerms,
+): string {
+  const those = sound.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
+  const known = those.filter(({ atMs }) => isSteady(clocks, atMs)).map(({ lateMs }) => lateMs)
+  const limitMs = MAX_OFFSET_MS + grantedMs
+  const outliers = known.filter((lateMs) => Math.abs(lateMs) > limitMs)
+  const said =
+    `sound ${median(known).toFixed(1)} ms late, from ${Math.min(...known).toFixed(1)} to ${Math.max(...known).toFixed(1)}, ` +
+    `by ${known.length} of ${those.length} beeps; granted ${grantedMs.toFixed(1)} ms`
+  expect(those.length, 'beeps').toBeGreaterThan(0)
+  if (known.length === 0) return said
+  expect(Math.abs(median(known)), said).toBeLessThanOrEqual(limitMs)
+  expect(outliers.length, `${said}: ${outliers}`).toBeLessThanOrEqual(Math.max(1, known.length * OUTLIERS))
+  return said
+}
+
+/** Whether the sound thread's clock stood still around that moment: a beep goes by what was measured before. */
+function isSteady(clocks: readonly SoundClock[], atMs: number): boolean {
+  const next = clocks.findIndex((clock) => endOf(clock) > atMs)
+  const around = clocks.slice(Math.max(0, next - 1), next + 2).map(({ zeroMs }) => zeroMs)
+  return next >= 0 && Math.max(...around) - Math.min(...around) <= STEADY_MS
+}
+
+function endOf({ zeroMs, frame }: SoundClock): number {
+  return zeroMs + (frame * 1000) / RATE_HZ
 }

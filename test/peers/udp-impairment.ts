@@ -26,6 +26,8 @@ export interface DatagramCounts {
 export interface StreamCounts extends DatagramCounts {
   readonly ssrc: number
   readonly payloadType: number
+  /** Of `dropped`, those with no later packet that passed: nothing tells of them. */
+  droppedLast: number
 }
 
 /** What a direction did. */
@@ -60,8 +62,10 @@ export class DatagramCounter {
     if (kind !== 'rtp' || bytes.length < 12) return
     const ssrc = ((bytes[8] << 24) | (bytes[9] << 16) | (bytes[10] << 8) | bytes[11]) >>> 0
     let stream = this.#streams.get(ssrc)
-    if (stream === undefined) this.#streams.set(ssrc, (stream = { ssrc, payloadType: bytes[1] & 0x7f, ...none() }))
+    if (stream === undefined)
+      this.#streams.set(ssrc, (stream = { ssrc, payloadType: bytes[1] & 0x7f, droppedLast: 0, ...none() }))
     add(stream, copies)
+    stream.droppedLast = copies === 0 ? stream.droppedLast + 1 : 0
   }
 
   counts(): DirectionCounts {

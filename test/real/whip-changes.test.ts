@@ -9,8 +9,8 @@ import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
 import { until } from '../peers/until.ts'
 import { WhipServer } from '../peers/whip-rig.ts'
 
-/** Between two pictures where a layer was left: half a second, and what a busy machine adds, ms. */
-const MAX_LEAVING_MS = 1000
+/** Between two pictures where a layer was left: half a second, and what encoders take to begin anew on a busy machine, ms. */
+const MAX_LEAVING_MS = 1500
 const LAYERS_BPS = [600_000, 250_000, 100_000]
 
 const place = scratch('whip-changes')

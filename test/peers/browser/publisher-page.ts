@@ -44,6 +44,8 @@ export interface SentLayer {
   readonly ssrc: number
   readonly active: boolean
   readonly framesEncoded: number
+  /** Handed to the network; the others the browser has thrown away itself. */
+  readonly framesSent: number
   readonly keyFramesEncoded: number
   readonly packetsSent: number
   readonly retransmittedPacketsSent: number
@@ -81,9 +83,11 @@ export interface ReceivedFigures {
   readonly state: string
 }
 
-/** How the sound thread's clock stood to the wall clock when it was looked at. */
+/** How the sound thread's clock stood to the wall clock over two seconds. */
 export interface SoundClock {
+  /** Wall clock at its first sample, ms since 1970: what beeps of the next two seconds go by. */
   readonly zeroMs: number
+  /** The first sample after these two seconds. */
   readonly frame: number
 }
 
@@ -371,6 +375,7 @@ function layerOf(stats: Record<string, unknown>, all: ReadonlyMap<string, Record
     ssrc: number(stats.ssrc),
     active: stats.active === true,
     framesEncoded: number(stats.framesEncoded),
+    framesSent: number(stats.framesSent),
     keyFramesEncoded: number(stats.keyFramesEncoded),
     packetsSent: number(stats.packetsSent),
     retransmittedPacketsSent: number(stats.retransmittedPacketsSent),
