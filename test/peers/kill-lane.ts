@@ -152,7 +152,10 @@ export class KillLane {
     for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
       const name = relative(root, join(entry.parentPath, entry.name))
       if (entry.isDirectory() && !directories.has(name)) {
-        if (!waiting.some((ending) => name.endsWith(ending))) complain(`directory ${name} belongs to nothing`)
+        if (waiting.some((ending) => name.endsWith(ending))) continue
+        const held = existsSync(join(root, name)) ? readdirSync(join(root, name)).join(', ') : 'gone now'
+        const owner = recordings.find(({ recording_id: id }) => name.endsWith(`_${id.slice(0, 8)}`))
+        complain(`directory ${name} (${held}) belongs to nothing; its recording is ${owner?.status ?? 'not listed'}`)
       } else if (entry.isFile() && MEDIA.test(name) && !known.has(name) && !isJustMade(root, name)) {
         complain(`file ${name} belongs to nothing`)
       } else if (/\.(?:tmp|deleted)$/.test(name)) complain(`${name} was left`)
