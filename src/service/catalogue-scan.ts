@@ -6,7 +6,7 @@ import { LIVE_STATUSES } from '../state/recording-object.ts'
 import type { EntryHead, RecordingStore } from '../state/store.ts'
 import type { Storage, StoredFile } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
-import { isManifestPath, MANIFEST_NAME, markedManifest } from './manifest-place.ts'
+import { isManifestPath, isRecordingDirectory, MANIFEST_NAME, markedManifest } from './manifest-place.ts'
 import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
 import type { Settler } from './settler.ts'
@@ -94,7 +94,16 @@ export class CatalogueScan {
       }
     }
     report.removed += await this.#finishUnseen(known)
+    await this.#removeEmpty()
     return isComplete
+  }
+
+  /** Of recordings whose process died before the manifest was there, or after it was removed again. */
+  async #removeEmpty(): Promise<void> {
+    const { storage, manifests } = this.#options
+    for (const directory of await storage.emptyDirectories(manifests.recordDir, performance.timeOrigin)) {
+      if (isRecordingDirectory(directory)) await storage.removeDirectory(directory)
+    }
   }
 
   /** Manifests that the catalogue knows, and that nobody has written for long, say nothing new. */

@@ -31,6 +31,11 @@ export function recordingDirectory(recordDir: string, roomId: string, createdAtM
   return join(resolve(recordDir), `${safeName(roomId)}_${timestampOf(createdAtMs)}_${safeName(id.slice(0, 8))}`)
 }
 
+/** Whether a directory has a name that `recordingDirectory` makes. */
+export function isRecordingDirectory(path: string): boolean {
+  return /_\d{8}_\d{6}\.\d{3}_[0-9a-f]{8}$/.test(path)
+}
+
 /** The manifest of an automatic recording whose first file is `firstPath`. */
 export function automaticManifestPath(firstPath: string): string {
   return `${firstPath.slice(0, firstPath.length - extname(firstPath).length)}${AUTOMATIC_ENDING}`

@@ -91,6 +91,17 @@ export class DiskStorage implements Storage {
     await rmdir(directory).catch(() => undefined)
   }
 
+  async emptyDirectories(directory: string, beforeMs: number): Promise<string[]> {
+    const { directories } = await listing(directory)
+    const empty: string[] = []
+    for (let at = 0; at < directories.length; at += LISTED_AT_ONCE) {
+      const some = directories.slice(at, at + LISTED_AT_ONCE)
+      const isLeft = await Promise.all(some.map((each) => isEmptySince(each, beforeMs)))
+      for (const [i, each] of some.entries()) if (isLeft[i]) empty.push(each)
+    }
+    return empty
+  }
+
   rename(from: string, to: string): Promise<void> {
     return attempt(to, 'rename to', async () => {
       const taken = await stat(to).catch(() => undefined)
@@ -157,6 +168,15 @@ async function listing(directory: string): Promise<{ files: StoredFile[]; direct
     }
   }
   return { files, directories: entries.filter((entry) => entry.isDirectory()).map(path) }
+}
+
+async function isEmptySince(directory: string, beforeMs: number): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(directory)
+    return mtimeMs < beforeMs && (await readdir(directory)).length === 0
+  } catch {
+    return false // gone, or not ours to look into
+  }
 }
 
 /** Makes a file; its directory first where it turns out to be missing. */

@@ -85,6 +85,10 @@ export class MemoryStorage implements Storage {
   /** Directories are but the beginnings of names here. */
   async removeDirectory(): Promise<void> {}
 
+  async emptyDirectories(): Promise<string[]> {
+    return []
+  }
+
   async rename(from: string, to: string): Promise<void> {
     const file = this.#find(from, 'rename')
     if (this.#files.has(to)) throw storageError(to, 'rename to', systemError('EEXIST'))

@@ -55,6 +55,8 @@ export interface Storage {
   remove(path: string): Promise<void>
   /** Removes `directory` and those below it so far as no files are in them. No error for what stays, or is gone already. */
   removeDirectory(directory: string): Promise<void>
+  /** Directories directly in `directory` that hold nothing and were last changed before `beforeMs` (since 1970). */
+  emptyDirectories(directory: string, beforeMs: number): Promise<string[]>
   /** Moves within the storage. @throws FileExistsError */
   rename(from: string, to: string): Promise<void>
   /**

@@ -227,6 +227,16 @@ describe('the catalogue', () => {
     expect(await rig.reconciler().run()).toEqual({ settled: 0, added: 0, removed: 0 })
   })
 
+  it('is rid of a directory that a crash left before the manifest was in it, and nothing else', async () => {
+    const left = dirname(rig.manifestOf('aaaaaaaa-1'))
+    const fresh = dirname(rig.manifestOf('bbbbbbbb-2'))
+    const theirs = join(dirname(left), 'holiday')
+    for (const directory of [left, fresh, theirs]) mkdirSync(directory, { recursive: true })
+    for (const directory of [left, theirs]) utimesSync(directory, 1_700_000_000, 1_700_000_000)
+    await rig.reconciler().run()
+    expect([left, fresh, theirs].map((directory) => existsSync(directory))).toEqual([false, true, true])
+  })
+
   it('leaves a cancellation alone that another process is at', async () => {
     const owner = { node: NODE, pid: process.ppid, since: new Date().toISOString() }
     await leave('aaaaaaaa-1', { status: 'cancelled', owner, files: [fileOf('a.mp4')] })
