@@ -8,6 +8,8 @@ const RATE_HZ = 48_000
 const CYCLE = 48
 /** A beep is preceded by at least so much that is not one, samples. */
 const SILENCE = RATE_HZ / 5
+/** The share of sound that is more silent than beeps, and a little more. */
+const BEEPS_BEGIN = 0.96
 const PICTURE_BYTES = COLUMNS * ROWS
 /** Pictures this near tell what time it was, ms. */
 const NEIGHBOURS_MS = 500
@@ -108,24 +110,29 @@ async function beeps(path: string): Promise<Pick<SyncMarks, 'beepsMs' | 'complai
   return { beepsMs: onsets(samples).map(timeOf), complaints: complaintsIn(said) }
 }
 
-/** Where it becomes loud after silence: where half a cycle of a tone at half the greatest loudness has been heard. */
+/** Where it becomes loud after silence: where half a cycle of a tone at half the loudness of beeps has been heard. */
 function onsets(samples: Float32Array): number[] {
   const energy = new Float32Array(samples.length)
   let sum = 0
-  let greatest = 0
   for (let i = 0; i < samples.length; i++) {
     sum += samples[i] ** 2 - (i < CYCLE ? 0 : samples[i - CYCLE] ** 2)
     energy[i] = sum
-    if (sum > greatest) greatest = sum
   }
+  const loud = loudness(energy)
   const found: number[] = []
   let loudAt = -SILENCE
   for (let i = 0; i < energy.length; i++) {
-    if (energy[i] < greatest / 2 || greatest < 0.1) continue
+    if (energy[i] < loud / 2 || loud < 0.1) continue
     if (i - loudAt >= SILENCE) found.push(Math.max(0, i - CYCLE / 2))
     loudAt = i
   }
   return found
+}
+
+/** How loud beeps are, which are a thirteenth of all: not the loudest, since decoders click where something is missing. */
+function loudness(energy: Float32Array): number {
+  const some = energy.filter((_, i) => i % CYCLE === 0).toSorted()
+  return some[Math.floor(some.length * BEEPS_BEGIN)] ?? 0
 }
 
 /** Runs ffmpeg with the file's own timestamps; what it decodes, and all that it says. */

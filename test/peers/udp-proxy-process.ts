@@ -4,6 +4,7 @@ import type { ProxyCommand, ProxyReply } from './udp-proxy.ts'
 
 const HOST = '127.0.0.1'
 const SOCKET_BYTES = 4 * 1024 * 1024
+const REBIND_MS = 2000
 
 type Due = { readonly atMs: number; readonly send: () => void }
 
@@ -73,7 +74,8 @@ class Middle {
   /** Every client seems to come from another port from now on. */
   rebind(): void {
     for (const flow of this.#flows.values()) {
-      flow.socket?.close()
+      const before = flow.socket?.removeAllListeners('message')
+      setTimeout(() => before?.close(), REBIND_MS) // what it was given to send is sent
       this.#connect(flow)
     }
   }

@@ -1,8 +1,9 @@
 import { setTimeout as later } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PageCodec, SentFigures, SoundClock } from '../peers/browser/publisher-page.ts'
+import { browserTurn, TURN_TIMEOUT_MS } from '../peers/browser-turn.ts'
 import { ChromiumPeers } from '../peers/chromium-publisher.ts'
-import { expectInSync, type JudgedFile, judged } from '../peers/judged-file.ts'
+import { expectInSync, type JudgedFile, judged, STARVED_MS, together } from '../peers/judged-file.ts'
 import { recorded } from '../peers/recorded.ts'
 import { Starvation } from '../peers/starvation.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
@@ -15,6 +16,9 @@ const KINDS = [
 ] as const
 const PUBLISHED_MS = 60_000
 const THIRD_MS = PUBLISHED_MS / 3
+const MOST_BEEPS = 50
+/** Of which sound and picture are compared, where the browser was kept from its work. */
+const FEW_BEEPS = 3
 /** A browser that stops a layer, or all, throws away what has not left yet: the end of a frame, and no number is missing. */
 const TORN_FRAMES = 10
 const RATE_FPS = 15
@@ -28,20 +32,25 @@ const LAYERS_BPS = [500_000, 200_000, 80_000]
 const place = scratch('whip-codecs')
 let server: WhipServer
 let peers: ChromiumPeers
+let handOn: (() => Promise<void>) | undefined
 beforeAll(async () => {
+  handOn = await browserTurn()
   peers = await ChromiumPeers.launch()
   server = await WhipServer.start(place.path, peers.origin, '--reconnect-window', '0s')
   await publishAll()
-}, 240_000)
+}, TURN_TIMEOUT_MS)
 afterAll(async () => {
   await peers?.close()
   await TapedeckProcess.endAll()
   place.drop()
+  await handOn?.()
 })
 
 /** All codecs, with and without layers, side by side for a minute; what each has sent. */
 const sent = new Map<string, SentFigures>()
 const clocks = new Map<string, readonly SoundClock[]>()
+const files = new Map<string, JudgedFile>()
+const late = new Map<string, ReadonlySet<number>>()
 let grantedMs = 0
 
 async function publishAll(): Promise<void> {
@@ -68,34 +77,44 @@ async function publishAll(): Promise<void> {
   }
   for (const [i, { suffix }] of KINDS.entries()) clocks.set(suffix, await pages[i].soundClocks())
   await peers.close() // files are looked at in peace
+  for (const { suffix } of KINDS) {
+    const names = CODECS.map((codec) => `${codec}${suffix}`)
+    for (const name of names) files.set(name, await judged((await recorded(server.tapedeck, name))[0].files[0]))
+    late.set(
+      suffix,
+      together(
+        names.flatMap((name) => files.get(name) ?? []),
+        grantedMs,
+      ),
+    )
+  }
 }
 
 describe.each(KINDS)('Chromium publishes $what for a minute', ({ suffix }) => {
   it.each(CODECS)('%s: every frame is in the file, decodes, and sound and picture are as they were', async (codec) => {
     const name = `${codec}${suffix}`
-    const [{ report, files }] = await recorded(server.tapedeck, name)
+    const [{ report, files: paths }] = await recorded(server.tapedeck, name)
+    const file = files.get(name)
+    if (file === undefined) throw new Error(`${name} was not looked at`)
     expect(report).toMatchObject({ state: 'completed', droppedFrames: 0, skippedFrames: 0, nudgedFrames: 0 })
     expect(report.error).toBeUndefined()
-    expect(files).toHaveLength(1)
-    const file = await judged(files[0])
+    expect(paths).toHaveLength(1)
     expect(file.marks.complaints).toBe('')
-    expect(file.tornPictures).toBe(0)
+    // an encoder that is short of time may make one of which the time cannot be read
+    expect(file.tornPictures).toBeLessThanOrEqual(grantedMs > STARVED_MS ? 1 : 0)
     expect(file.misplacedPictures).toBe(0)
     expect(file.marks.pictures).toHaveLength(file.videoPackets)
     const figures = report.source?.tracks.find(({ kind }) => kind === 'video')
     expect(figures).toMatchObject({ packetsLost: 0, undecodableFrames: 0 })
     expect(figures?.damagedFrames).toBeLessThanOrEqual(suffix === '-plain' ? 1 : TORN_FRAMES)
     expectAllFrames(sent.get(name), file)
-    expect(file.sound.length).toBeGreaterThan(50)
     const from = file.sound[0].atMs
-    const said = [0, 1, 2].map((third) =>
-      expectInSync(file, {
-        clocks: clocks.get(suffix) ?? [],
-        grantedMs,
-        fromMs: from + third * THIRD_MS,
-        toMs: from + (third + 1) * THIRD_MS,
-      }),
-    )
+    const terms = { clocks: clocks.get(suffix) ?? [], grantedMs, late: late.get(suffix) ?? new Set() }
+    const thirds = [0, 1, 2].map((third) => ({ fromMs: from + third * THIRD_MS, toMs: from + (third + 1) * THIRD_MS }))
+    const stretches = grantedMs > STARVED_MS ? [{ fromMs: from }] : thirds
+    const said = stretches.map((stretch) => expectInSync(file, { ...terms, ...stretch }))
+    const counted = file.sound.filter(({ atMs }) => !terms.late.has(atMs)).length
+    expect(counted).toBeGreaterThan(grantedMs > STARVED_MS ? FEW_BEEPS : MOST_BEEPS)
     console.log(`${name}: ${file.videoPackets} pictures; ${said.join('; ')}`)
   })
 })
