@@ -1,7 +1,15 @@
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/longest-first.ts'
 
-/** `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), four at a time. */
+/** Browsers that encode in real time: beside others they would be late, which says nothing of tapedeck. */
+const ENCODING_BROWSERS = ['whip-bandwidth', 'whip-changes', 'whip-codecs', 'whip-network', 'whip-room'].map(
+  (name) => `test/real/${name}.test.ts`,
+)
+
+/**
+ * `unit`: everything that needs no other program. `real`: driven by real peers (ffmpeg, Chromium, nginx…), four at a time.
+ * `browser`: by browsers that need the machine for themselves, one after the other.
+ */
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -20,10 +28,21 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          exclude: ENCODING_BROWSERS,
           testTimeout: 180_000,
           hookTimeout: 120_000,
           maxWorkers: 4,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ENCODING_BROWSERS,
+          testTimeout: 180_000,
+          hookTimeout: 240_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
