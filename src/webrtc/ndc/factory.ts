@@ -37,7 +37,7 @@ const CLOSING_DEADLINE_MS = 5000
 export class NdcTransportFactory implements TransportFactory {
   readonly #options: TransportOptions
   readonly #config: RtcConfig
-  readonly #gathering = new Gathering()
+  readonly #gathering: Gathering
   readonly #associations = new Set<NdcAssociation>()
   /** Held until the library has closed them: it calls back into what would be collected. */
   readonly #held = new Set<unknown>()
@@ -45,13 +45,18 @@ export class NdcTransportFactory implements TransportFactory {
   #closed = false
   #onIdle: () => void = () => {}
 
-  /** @throws UnsupportedError for an ICE server or a public address that is none */
-  constructor(options: TransportOptions) {
+  /**
+   * @param gatheringMs how long a busy thread sleeps for packets to gather, which it may where it has nothing else to do; not at all
+   * by default
+   * @throws UnsupportedError for an ICE server or a public address that is none
+   */
+  constructor(options: TransportOptions, gatheringMs = 0) {
     for (const address of options.publicAddresses) {
       if (isIP(address) === 0 || address.includes('%'))
         throw new UnsupportedError(`public address ${address}: give an IPv4 or IPv6 address`)
     }
     this.#options = options
+    this.#gathering = new Gathering(gatheringMs)
     const onePort = { enableIceUdpMux: true, portRangeBegin: options.udpPort, portRangeEnd: options.udpPort }
     this.#config = {
       iceServers: options.iceServers.map(parseIceServer),
