@@ -3,6 +3,7 @@ import type { Hub } from '../live/hub.ts'
 import type { LiveStream } from '../live/stream.ts'
 import type { Recording } from '../recorder/recording.ts'
 import type { RecordingStats } from '../recorder/stats.ts'
+import { patiently } from './metric-patience.ts'
 
 /** How finely the lag of the event loop is measured, ms: finer costs wake-ups. */
 const LAG_PRECISION_MS = 50
@@ -183,7 +184,7 @@ export class Metrics {
       registers: [this.#registry],
       async collect() {
         this.reset()
-        await collect(this)
+        await patiently(() => collect(this))
       },
     })
   }

@@ -3,12 +3,10 @@ import type { WebhookFigures } from '../events/webhook-dispatcher.ts'
 import type { JobQueue } from '../jobs/job.ts'
 import type { RecordingService } from '../service/recording-service.ts'
 import type { StateStore } from '../state/store.ts'
+import { patiently } from './metric-patience.ts'
 
 /** From the last frame to `completed`: finishing files takes milliseconds, jobs minutes. */
 const PROCESSING_BUCKETS_S = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3600]
-
-/** A disk or a state that does not answer is not waited for any longer, ms. */
-const PATIENCE_MS = 1000
 
 /** What the numbers are read from, when somebody asks. */
 export interface ServiceMetricsSources {
@@ -95,8 +93,7 @@ export class ServiceMetrics {
       registers: [this.#registry],
       async collect() {
         this.reset()
-        const late = new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS).unref())
-        await Promise.race([Promise.resolve(read(this)).catch(() => undefined), late]) // the page is for the rest, too
+        await patiently(() => read(this))
       },
     })
   }

@@ -17,10 +17,17 @@ export function scratch(name: string): { path: string; drop(): void } {
   return { path, drop: () => rmSync(path, { recursive: true, force: true }) }
 }
 
+/** Of each test worker its own, so that none is given out twice. */
+const PORTS = 2000
+const firstPort = 10_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 10) * PORTS
+const given = new Set<number>()
+
 /** A port that was free a moment ago, below the ephemeral range. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000)
+    const port = firstPort + Math.floor(Math.random() * PORTS)
+    if (given.size < PORTS / 2 && given.has(port)) continue
+    given.add(port)
     const taken = await new Promise<boolean>((settle) => {
       const socket = connect(port, '127.0.0.1', () => settle(true)).on('error', () => settle(false))
       socket.on('connect', () => socket.destroy())

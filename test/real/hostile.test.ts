@@ -284,7 +284,7 @@ describe('afterwards', () => {
     const files = readdirSync(place.path, { recursive: true, encoding: 'utf8' })
       .map((name) => join(place.path, name))
       .filter((name) => statSync(name).isFile())
-    const own = /^(state|catalogue)\.db(-wal|-shm)?$|^(audit.log|secret|node)$/
+    const own = /^(state|catalogue)\.db(-wal|-shm|-revival)?$|^(audit.log|secret|node)$/
     for (const file of files) {
       const isRecording =
         relative(server.recordings, file) === basename(file) && /\.(mp4|mkv|recording\.json)$/.test(file)

@@ -24,6 +24,7 @@ describe('examples', () => {
   it('are all tried here', () => {
     expect(readdirSync(examples).sort()).toEqual([
       'audio-recorder.ts',
+      'browser-room', // by browsers, in browser-module.test.ts
       'embed-the-server.ts',
       'mux-by-hand.ts',
       'record-with-the-library.ts',

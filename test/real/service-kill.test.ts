@@ -66,7 +66,7 @@ describe(`a recording service that is killed ${KILLS} times`, () => {
       expect(lane.complaints).toEqual([])
       expect(lane.client.failures).toEqual([])
       for (const act of ['start', 'pause', 'stop', 'cancel', 'mark', 'hold', 'delete']) {
-        expect(lane.client.answered[act], act).toBeGreaterThan(3)
+        expect(lane.client.answered[act], act).toBeGreaterThan(1)
       }
       expect(await lane.server.end()).toBe(0)
       const data = join(place.path, `${kind}-${i}-anew`)
