@@ -9,6 +9,7 @@ import { flatOut, fsyncCost, realTime } from './recording.ts'
 import { relay } from './relay.ts'
 import { latencies, overhead, statusReads } from './service.ts'
 import { receiving } from './webrtc.ts'
+import { fanOut } from './whep.ts'
 
 const { values } = parseArgs({
   options: {
@@ -30,6 +31,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   catalogue,
   latency: () => latencies(rounds),
   webrtc: () => receiving(rounds, Math.min(seconds, 15)),
+  whep: () => fanOut(rounds, Math.min(seconds, 15)),
   overhead: () => overhead(rounds, Math.max(seconds, 60)),
 }
 const names = values.only ?? Object.keys(benchmarks)

@@ -6,15 +6,18 @@ const PAYLOAD_BYTES = 1188
 const FRAME_RATE_FPS = 30
 const SECONDS = 10
 
-/** Payloads of H.264 pictures at about so many packets per second (RFC 6184, packetization mode 1), by access unit. */
-export function h264Payloads(packetsPerSecond: number): Uint8Array[][] {
+/**
+ * Payloads of H.264 pictures at about so many packets per second (RFC 6184, packetization mode 1), by access unit; a keyframe every
+ * `gopFrames`.
+ */
+export function h264Payloads(packetsPerSecond: number, gopFrames = FRAME_RATE_FPS * SECONDS): Uint8Array[][] {
   const kbps = Math.round((packetsPerSecond * PAYLOAD_BYTES * 8) / 1000)
   const rate = `-b:v ${kbps}k -minrate ${kbps}k -maxrate ${kbps}k -bufsize ${Math.round(kbps / 4)}k`
   const size = packetsPerSecond >= 500 ? '1280x720' : '640x360'
   const path = made(
-    `rtp-${packetsPerSecond}.h264`,
+    `rtp-${packetsPerSecond}-${gopFrames}.h264`,
     `-f lavfi -i testsrc2=size=${size}:rate=${FRAME_RATE_FPS} -t ${SECONDS} -vf noise=alls=30:allf=t -pix_fmt yuv420p
-    -c:v libx264 -preset ultrafast -profile:v baseline -bf 0 -g 300 ${rate} -nal-hrd cbr -bsf:v h264_metadata=aud=insert`,
+    -c:v libx264 -preset ultrafast -profile:v baseline -bf 0 -g ${gopFrames} ${rate} -nal-hrd cbr -bsf:v h264_metadata=aud=insert`,
     'h264',
   )
   return accessUnits(readFileSync(path)).map((units) => units.flatMap(payloadsOf))

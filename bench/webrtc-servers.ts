@@ -12,8 +12,14 @@ export interface WebrtcServer {
   stop(): Promise<void>
 }
 
+/** One that others watch over WHEP, too. */
+export interface WatchedServer extends WebrtcServer {
+  /** Returns the answer to the offer of a viewer of `name`. */
+  watch(name: string, offer: string): Promise<string>
+}
+
 /** tapedeck as users start it, recording whoever publishes by WHIP. */
-export async function startWhip(flags: readonly string[] = []): Promise<WebrtcServer> {
+export async function startWhip(flags: readonly string[] = []): Promise<WatchedServer> {
   const server = await startTapedeck('whip', [...flags, '--no-thumbnails'])
   const http = `http://127.0.0.1:${server.httpPort}`
   const resources = new Map<string, string>()
@@ -22,19 +28,22 @@ export async function startWhip(flags: readonly string[] = []): Promise<WebrtcSe
     pid: server.pid,
     directory: server.directory,
     publish: async (name, offer) => {
-      const headers = { 'content-type': 'application/sdp' }
-      const response = await fetch(`${http}/whip/bench/${name}`, { method: 'POST', headers, body: offer })
-      const answer = await response.text()
-      if (response.status !== 201) throw new Error(`WHIP: ${response.status} ${answer}`)
-      resources.set(name, new URL(response.headers.get('location') ?? '', http).href)
+      const { answer, resource } = await exchange(`${http}/whip/bench/${name}`, offer)
+      resources.set(name, resource)
       return answer
     },
+    watch: async (name, offer) => (await exchange(`${http}/whep/bench/${name}`, offer)).answer,
     hangUp: async (name) => {
       await fetch(resources.get(name) ?? '', { method: 'DELETE' })
     },
-    stop: async () => {
-      await server.quiet()
-      await server.stop()
-    },
+    stop: server.stop,
   }
+}
+
+async function exchange(url: string, offer: string): Promise<{ answer: string; resource: string }> {
+  const headers = { 'content-type': 'application/sdp' }
+  const response = await fetch(url, { method: 'POST', headers, body: offer })
+  const answer = await response.text()
+  if (response.status !== 201) throw new Error(`${url}: ${response.status} ${answer}`)
+  return { answer, resource: new URL(response.headers.get('location') ?? '', url).href }
 }

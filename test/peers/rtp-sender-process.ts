@@ -39,7 +39,7 @@ function offer(id: string, command: Extract<SenderCommand, { type: 'offer' }>): 
   const peer: Peer = { connection, track, streams: [], isConnected: false, received: 0 }
   peers.set(id, peer)
   track.onMessage((packet) => {
-    peer.received++
+    if (!isRtcp(packet)) peer.received++
     if (command.echo === true) reply({ type: 'received', id, packet: new Uint8Array(packet) })
   })
   connection.onStateChange((state) => {
@@ -50,6 +50,11 @@ function offer(id: string, command: Extract<SenderCommand, { type: 'offer' }>): 
     if (state === 'complete') reply({ type: 'offer', id, sdp: connection.localDescription()?.sdp ?? '' })
   })
   connection.setLocalDescription()
+}
+
+/** RFC 5761 §4. */
+function isRtcp(packet: Uint8Array): boolean {
+  return packet[1] >= 192 && packet[1] <= 223
 }
 
 function tick(): void {
@@ -79,7 +84,8 @@ process.on('message', (command: SenderCommand) => {
     for (const { stream } of peer.streams.splice(0)) {
       reply({ type: 'sent', id: command.id, ssrc: stream.plan.ssrc, packets: stream.sentPackets })
     }
-  } else if (command.type === 'close') {
+  } else if (command.type === 'count') reply({ type: 'counted', id: command.id, packets: peer.received })
+  else if (command.type === 'close') {
     peer.connection.close()
   }
 })

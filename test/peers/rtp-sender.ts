@@ -18,6 +18,7 @@ export type SenderCommand =
   /** One packet, now. */
   | { readonly type: 'packet'; readonly id: string; readonly packet: Uint8Array }
   | { readonly type: 'stop'; readonly id: string }
+  | { readonly type: 'count'; readonly id: string }
   | { readonly type: 'close'; readonly id: string }
 
 /** What it says of one of its peers. */
@@ -26,6 +27,7 @@ type PeerReply =
   | { readonly type: 'state'; readonly id: string; readonly state: string }
   | { readonly type: 'sent'; readonly id: string; readonly ssrc: number; readonly packets: number }
   | { readonly type: 'received'; readonly id: string; readonly packet: Uint8Array }
+  | { readonly type: 'counted'; readonly id: string; readonly packets: number }
 /** What it says. */
 export type SenderReply = { readonly type: 'ready' } | PeerReply
 
@@ -100,6 +102,13 @@ export class RtpSender {
   /** The next packet that comes back; only with `echo`. */
   async received(id: string): Promise<Uint8Array> {
     return (await this.#reply('received', id)).packet
+  }
+
+  /** How many RTP packets have come so far. */
+  async count(id: string): Promise<number> {
+    const counted = this.#reply('counted', id)
+    this.#tell({ type: 'count', id })
+    return (await counted).packets
   }
 
   async close(id: string): Promise<void> {
