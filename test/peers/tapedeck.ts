@@ -86,7 +86,14 @@ export class TapedeckProcess {
 
   /** Once more, on the same ports, state and files. Resolves when it answers on both ports. */
   async start(): Promise<void> {
-    const fixed = ['--rtmp', `127.0.0.1:${this.rtmpPort}`, '--http', `127.0.0.1:${this.#httpPort}`, '--webrtc-port', '0']
+    const fixed = [
+      '--rtmp',
+      `127.0.0.1:${this.rtmpPort}`,
+      '--http',
+      `127.0.0.1:${this.#httpPort}`,
+      '--webrtc-port',
+      '0',
+    ]
     const places = ['--record-dir', this.recordings, '--data-dir', this.data]
     // flags that `serve` would begin anew with: given at once, a start costs half
     const child = spawn(process.execPath, [...MEMORY_FLAGS, main, 'serve', ...fixed, ...places, ...this.#flags], {
