@@ -174,7 +174,7 @@ export class CatalogueRecord {
     const { manifests, logger } = this.#keeping
     const entry = this.#entry
     this.#written = manifests.write(entry).catch((error: unknown) => {
-      logger.error({ err: error, recording: this.id, path: entry.manifest_path }, 'manifest cannot be written now')
+      logger.warn({ err: error, recording: this.id, path: entry.manifest_path }, 'manifest cannot be written now')
     })
   }
 

@@ -58,8 +58,9 @@ export class Settler {
   }
 
   /** Finishes the removal of a cancelled recording. */
-  async finishCancel(entry: CatalogueEntry): Promise<void> {
+  async finishCancel(found: CatalogueEntry): Promise<void> {
     const { remover, recordings, manifests } = this.#options
+    const entry = await this.#furthest(found)
     await recordings.put(entry) // says where the rest is, until nothing is left
     await remover.eraseFiles(entry)
     if (entry.manifest_path !== null) await manifests.remove(entry)
@@ -68,7 +69,8 @@ export class Settler {
   }
 
   /** Finishes one that has come to its end without keeping anything, and still says where its manifest is. */
-  async finishFruitless(entry: CatalogueEntry): Promise<void> {
+  async finishFruitless(found: CatalogueEntry): Promise<void> {
+    const entry = await this.#furthest(found)
     await this.eraseRest(entry)
     await this.#options.recordings.put({ ...entry, revision: entry.revision + 1, manifest_path: null })
   }
@@ -79,6 +81,17 @@ export class Settler {
     if (entry.manifest_path === null) return
     await remover.eraseFiles(entry)
     await manifests.remove(entry)
+  }
+
+  /**
+   * What the state says of it where that is further: no manifest is written any more while files go, but markers, a hold and
+   * what there is to go are noted still.
+   */
+  async #furthest(entry: CatalogueEntry): Promise<CatalogueEntry> {
+    const stored = await this.#options.recordings.get(entry.recording.recording_id)
+    if (stored === undefined || stored.revision <= entry.revision) return entry
+    if (stored.manifest_path !== null) return stored
+    return { ...entry, revision: stored.revision } // nothing was left, as far as the state knows: here is a rest
   }
 
   async #newest(entry: CatalogueEntry): Promise<CatalogueEntry> {

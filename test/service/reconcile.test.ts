@@ -214,13 +214,18 @@ describe('the catalogue', () => {
     await rig.store.recordings.put({ ...entry, revision: 9, recording: { ...entry.recording, status: 'cancelled' } })
     // everything is gone, but the catalogue was not told
     await leave('bbbbbbbb-1', { status: 'cancelled', files }, 'store')
+    // it was marked and put on hold while its files went: the manifest says no more by then, the catalogue does
+    const { entry: late } = await leave('eeeeeeee-1', { status: 'cancelled', files })
+    await rig.store.recordings.put({ ...late, revision: late.revision + 3, hold: true })
+    const { entry: barren } = await leave('ffffffff-1', { status: 'failed', owner: null })
+    await rig.store.recordings.put({ ...barren, revision: barren.revision + 3, hold: true })
     await leave('cccccccc-1', { status: 'failed', owner: null })
     await leave('dddddddd-1', { status: 'failed', owner: null }, 'store')
     await rig.reconciler().run()
-    for (const id of ['aaaaaaaa-1', 'bbbbbbbb-1']) {
+    for (const id of ['aaaaaaaa-1', 'bbbbbbbb-1', 'eeeeeeee-1']) {
       expect(await rig.get(id)).toMatchObject({ manifest_path: null, recording: { status: 'cancelled', files: [] } })
     }
-    for (const id of ['cccccccc-1', 'dddddddd-1']) {
+    for (const id of ['cccccccc-1', 'dddddddd-1', 'ffffffff-1']) {
       expect(await rig.get(id)).toMatchObject({ manifest_path: null, recording: { status: 'failed' } })
     }
     expect(rig.tree).toEqual([])
