@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 
 /** How a program is recognised, and the Debian packages that bring it. */
 type Need = { readonly present: () => boolean; readonly packages: readonly string[] }
@@ -23,6 +23,11 @@ const NEEDS: readonly Need[] = [
   },
   { present: () => onPath('rtmpdump'), packages: ['rtmpdump'] },
   { present: () => existsSync('/usr/lib/python3/dist-packages/aiortc'), packages: ['python3-aiortc'] },
+  {
+    present: () => hasElements('webrtcbin', 'nicesrc', 'x265enc', 'openh264enc') && hasPythonBindings('GstWebRTC'),
+    packages: ['gstreamer1.0-plugins-bad', 'gstreamer1.0-nice', 'python3-gi', 'gir1.2-gst-plugins-bad-1.0'],
+  },
+  { present: () => onPath('turnserver'), packages: ['coturn'] },
   { present: () => onPath('redis-server'), packages: ['redis-server'] },
   { present: () => onPath('gcc') && existsSync('/usr/include/stdio.h'), packages: ['gcc', 'libc6-dev'] },
   { present: () => onPath('mkfs.ext4'), packages: ['e2fsprogs'] },
@@ -40,6 +45,23 @@ function onPath(command: string): boolean {
 
 function hasElements(...names: readonly string[]): boolean {
   return names.every((name) => spawnSync('gst-inspect-1.0', ['--exists', name]).status === 0)
+}
+
+function hasPythonBindings(name: string): boolean {
+  return spawnSync('/usr/bin/python3', ['-c', `import gi; gi.require_version('${name}', '1.0')`]).status === 0
+}
+
+/** Debian's word on which daemons a package may start when it is installed: none, as the tests start their own. */
+const DAEMON_POLICY = '/usr/sbin/policy-rc.d'
+
+function withoutDaemons<T>(install: () => T): T {
+  if (existsSync(DAEMON_POLICY)) return install()
+  writeFileSync(DAEMON_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    return install()
+  } finally {
+    rmSync(DAEMON_POLICY)
+  }
 }
 
 /**
@@ -60,7 +82,8 @@ export function ensureSystemPackages({ withJanus = false } = {}): boolean {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const run = (command: string) =>
     spawnSync(command, { shell: true, stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0
-  if (!run('apt-get update -qq') || !run(line.replace('install', '-qq install'))) {
+  const install = () => run(line.replace('install', '-qq install'))
+  if (!run('apt-get update -qq') || !withoutDaemons(install)) {
     console.error(`Could not install them. Try by hand:\n  ${line}`)
     return false
   }
