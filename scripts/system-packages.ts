@@ -43,8 +43,9 @@ function onPath(command: string): boolean {
   return path.split(':').some((directory) => existsSync(`${directory}/${command}`))
 }
 
+/** libnice counts its versions by itself. */
 function hasElements(...names: readonly string[]): boolean {
-  return names.every((name) => spawnSync('gst-inspect-1.0', ['--exists', name]).status === 0)
+  return names.every((name) => spawnSync('gst-inspect-1.0', ['--exists', '--atleast-version=0.1', name]).status === 0)
 }
 
 function hasPythonBindings(name: string): boolean {
