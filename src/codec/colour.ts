@@ -1,5 +1,5 @@
 import { TapedeckError } from '../media/errors.ts'
-import type { VideoTrack } from '../media/track.ts'
+import type { Colour, VideoTrack } from '../media/track.ts'
 import { parseAv1C } from './av1/av1c.ts'
 import { findObu, OBU_SEQUENCE_HEADER } from './av1/obu.ts'
 import { parseAv1SequenceHeader } from './av1/sequence-header.ts'
@@ -9,28 +9,36 @@ import type { Vui } from './h264/vui.ts'
 import { hevcFacts, parseHvcC } from './hevc/hvcc.ts'
 import { parseVpcC } from './vpcc.ts'
 
-/** What the numbers of a picture mean, by the code points of ISO 23091-2. */
-export interface Colour {
-  readonly primaries: number
-  readonly transfer: number
-  readonly matrix: number
-  readonly fullRange: boolean
-}
-
 const UNSPECIFIED = 2 // in all three tables, ISO 23091-2 §8
 
-/** Colours as the track's configuration states them; undefined where it says nothing of them, or cannot be read. */
+/** Colours as the sender's container or the track's configuration states them; undefined where neither says anything that can be read. */
 export function colourOf(track: VideoTrack): Colour | undefined {
+  if (track.colour !== undefined) return track.colour
   try {
     const colour = stated(track)
     if (colour === undefined) return undefined
     const { primaries, transfer, matrix, fullRange } = colour
-    const isSaid = fullRange || [primaries, transfer, matrix].some((code) => code !== UNSPECIFIED)
-    return isSaid ? { primaries, transfer, matrix, fullRange } : undefined
+    return saysAnything(colour) ? { primaries, transfer, matrix, fullRange } : undefined
   } catch (error) {
     if (error instanceof TapedeckError) return undefined
     throw error
   }
+}
+
+/** The track with the colours that its container states, where they say more than its configuration or something else. */
+export function withColour(track: VideoTrack, colour: Colour | undefined): VideoTrack {
+  if (colour === undefined || !saysAnything(colour)) return track
+  const known = colourOf(track)
+  const isKnown =
+    known?.primaries === colour.primaries &&
+    known.transfer === colour.transfer &&
+    known.matrix === colour.matrix &&
+    known.fullRange === colour.fullRange
+  return isKnown ? track : { ...track, colour }
+}
+
+function saysAnything({ primaries, transfer, matrix, fullRange }: Colour): boolean {
+  return fullRange || [primaries, transfer, matrix].some((code) => code !== UNSPECIFIED)
 }
 
 function stated({ codec, config }: VideoTrack): Colour | undefined {

@@ -16,6 +16,7 @@ import { OggMuxer } from './ogg/muxer.ts'
 import { openOgg } from './ogg/reader.ts'
 import { repairOgg } from './ogg/repair.ts'
 import type { ContainerReader, Format, Progress, RepairReport } from './reader.ts'
+import type { SampleBound } from './sample-bound.ts'
 
 /** What every muxer can be told about the file it makes. */
 export interface MuxerOptions {
@@ -147,19 +148,24 @@ export async function openContainer(source: ByteSource): Promise<ContainerReader
 }
 
 /**
- * Mends a torn file in place: cuts what is torn, completes index and duration. A whole file is left as it is.
+ * Mends a torn file in place: cuts what is torn, completes index and duration. A whole file is left as it is. Of formats that
+ * can be bounded (`BOUNDED_FORMATS`) samples beyond `bound` are left out.
  * @throws MalformedError when it is none of our formats
  */
-export async function repairContainer(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+export async function repairContainer(
+  file: EditableFile,
+  onProgress?: Progress,
+  bound?: SampleBound,
+): Promise<RepairReport> {
   const format = await sniffFormat(file)
   switch (format) {
     case 'mp4':
-      return repairMp4(file, onProgress)
+      return repairMp4(file, onProgress, bound)
     case 'flv':
       return repairFlv(file, onProgress)
     case 'mkv':
     case 'webm':
-      return repairMatroska(file, onProgress)
+      return repairMatroska(file, onProgress, bound)
     case 'ogg':
       return repairOgg(file, onProgress)
     default:

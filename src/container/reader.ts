@@ -14,6 +14,15 @@ export interface Sample {
   readonly key: boolean
   readonly offset: number
   readonly size: number
+  /** Where the alpha channel of the picture lies, if it has one. */
+  readonly alpha?: { readonly offset: number; readonly size: number }
+}
+
+/** From the first to the last byte of a sample and its alpha channel, in whichever order they lie. */
+export function sampleSpan({ offset, size, alpha }: Sample): { readonly offset: number; readonly size: number } {
+  if (alpha === undefined) return { offset, size }
+  const start = Math.min(offset, alpha.offset)
+  return { offset: start, size: Math.max(offset + size, alpha.offset + alpha.size) - start }
 }
 
 /** Something wrong in a file that the reader could pass over. */

@@ -7,8 +7,8 @@ import type { BudgetedCache, GopBudget } from './gop-budget.ts'
 const MAX_GOP_BYTES = 16 * 1024 * 1024
 /** The same in frames, for streams of tiny frames. */
 const MAX_GOP_FRAMES = 4096
-/** Numbers kept of each frame: dts, pts, where its data begins in its memory, their length, key or not. */
-const STRIDE = 5
+/** Numbers kept of each frame: dts, pts, where its data begins in its memory, their length, key or not, bytes of alpha. */
+const STRIDE = 6
 
 /**
  * The frames since the last keyframe of the leading video track, all tracks, in arrival order. Empty for audio-only streams,
@@ -40,11 +40,11 @@ export class GopCache implements BudgetedCache {
     for (let i = 0; i < this.#count; i++) {
       const [track, memory] = [this.#tracks[i], this.#memories[i]]
       if (track === undefined || memory === undefined) return
-      const [dts, pts, start, length, key] = this.#numbers.subarray(i * STRIDE, (i + 1) * STRIDE)
+      const [dts, pts, start, length, key, alphaBytes] = this.#numbers.subarray(i * STRIDE, (i + 1) * STRIDE)
       const isBlock = !(memory instanceof Uint8Array)
       const bytes = isBlock ? memory.bytes : memory
       const data = new Uint8Array(bytes.buffer, bytes.byteOffset + start, length)
-      yield new Frame(track, dts, pts, key === 1, data, isBlock ? memory : undefined)
+      yield new Frame(track, dts, pts, key === 1, data, isBlock ? memory : undefined, alphaBytes)
     }
   }
 
@@ -53,7 +53,7 @@ export class GopCache implements BudgetedCache {
       this.#leadTrackId ??= frame.track.id
       if (frame.track.id === this.#leadTrackId) this.clear()
     } else if (this.#count === 0) return
-    const size = frame.data.length
+    const size = frame.sizeBytes
     if (this.#bytes + size > MAX_GOP_BYTES || this.#count >= MAX_GOP_FRAMES) {
       this.clear()
       return
@@ -77,7 +77,7 @@ export class GopCache implements BudgetedCache {
     this.#bytes = 0
   }
 
-  #keep({ track, dts, pts, key, data, block }: Frame): void {
+  #keep({ track, dts, pts, key, data, block, alphaBytes }: Frame): void {
     const at = this.#count * STRIDE
     if (at === this.#numbers.length) {
       const larger = new Float64Array(at * 2)
@@ -90,6 +90,7 @@ export class GopCache implements BudgetedCache {
     numbers[at + 2] = block === undefined ? 0 : data.byteOffset - block.bytes.byteOffset
     numbers[at + 3] = data.length
     numbers[at + 4] = key ? 1 : 0
+    numbers[at + 5] = alphaBytes
     this.#memories[this.#count] = block ?? data
     this.#tracks[this.#count] = track
     this.#count++

@@ -31,7 +31,7 @@ export class StreamStats {
   #bitrateBps = 0
 
   count(frame: Frame): void {
-    this.#bytes += frame.data.length
+    this.#bytes += frame.sizeBytes
     this.#fresh = true
     if (frame.track.kind === 'audio') {
       this.#audioFrames++

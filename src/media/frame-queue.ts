@@ -41,7 +41,7 @@ export class FrameQueue {
     }
     frame.retain()
     this.#frames.push(frame)
-    this.bytes += frame.data.length
+    this.bytes += frame.sizeBytes
     while (this.length > 1 && (this.bytes > this.#bounds.maxBytes || this.length > this.#bounds.maxFrames)) {
       this.#dropOldestGop()
     }
@@ -52,7 +52,7 @@ export class FrameQueue {
   shift(): Frame | undefined {
     if (this.#head === this.#frames.length) return undefined
     const frame = this.#frames[this.#head++]
-    this.bytes -= frame.data.length
+    this.bytes -= frame.sizeBytes
     if (this.#head === this.#frames.length) {
       this.#frames.length = 0
       this.#head = 0
@@ -87,7 +87,7 @@ export class FrameQueue {
     const cut = new Set<number>()
     while (this.#head < end) {
       const frame = this.#frames[this.#head++]
-      this.bytes -= frame.data.length
+      this.bytes -= frame.sizeBytes
       this.#count(frame)
       if (frame.track.kind === 'video') cut.add(frame.track.id)
       frame.release()
@@ -109,7 +109,7 @@ export class FrameQueue {
     for (let i = this.#head; i < this.#frames.length; i++) {
       const frame = this.#frames[i]
       if (cut.has(frame.track.id) && !frame.key) {
-        this.bytes -= frame.data.length
+        this.bytes -= frame.sizeBytes
         this.#count(frame)
         frame.release()
         continue
@@ -124,6 +124,6 @@ export class FrameQueue {
 
   #count(frame: Frame): void {
     this.droppedFrames++
-    this.droppedBytes += frame.data.length
+    this.droppedBytes += frame.sizeBytes
   }
 }

@@ -21,14 +21,28 @@ export class Frame {
   readonly key: boolean
   readonly data: Uint8Array
   readonly block: Block | undefined
+  /** Of the alpha channel, which lies right behind `data` in the same memory; 0 where there is none. */
+  readonly alphaBytes: number
 
-  constructor(track: Track, dts: number, pts: number, key: boolean, data: Uint8Array, block?: Block) {
+  constructor(track: Track, dts: number, pts: number, key: boolean, data: Uint8Array, block?: Block, alphaBytes = 0) {
     this.track = track
     this.dts = dts
     this.pts = pts
     this.key = key
     this.data = data
     this.block = block
+    this.alphaBytes = alphaBytes
+  }
+
+  /** Of all its media. */
+  get sizeBytes(): number {
+    return this.data.length + this.alphaBytes
+  }
+
+  /** The alpha channel: a picture of its own in the codec of the track (BlockAddID 1, WebM guidelines). Empty where there is none. */
+  get alpha(): Uint8Array {
+    const { buffer, byteOffset, length } = this.data
+    return new Uint8Array(buffer, byteOffset + length, this.alphaBytes)
   }
 
   retain(): void {
@@ -41,6 +55,6 @@ export class Frame {
 
   /** The same media at another time; shares the block, and so the caller's hold. */
   at(dts: number, pts: number): Frame {
-    return new Frame(this.track, dts, pts, this.key, this.data, this.block)
+    return new Frame(this.track, dts, pts, this.key, this.data, this.block, this.alphaBytes)
   }
 }

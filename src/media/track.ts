@@ -3,6 +3,14 @@ export type VideoCodec = 'h264' | 'hevc' | 'av1' | 'vp9' | 'vp8'
 /** Audio codecs that tracks carry. `pcm-s16le` is little-endian interleaved. */
 export type AudioCodec = 'aac' | 'opus' | 'mp3' | 'ac3' | 'eac3' | 'flac' | 'pcm-s16le' | 'pcm-alaw' | 'pcm-mulaw'
 
+/** What the numbers of a picture mean, by the code points of ISO 23091-2. */
+export interface Colour {
+  readonly primaries: number
+  readonly transfer: number
+  readonly matrix: number
+  readonly fullRange: boolean
+}
+
 interface TrackBase {
   /** Unique within its stream, from 1, stable over epochs. */
   readonly id: number
@@ -31,6 +39,10 @@ export interface VideoTrack extends TrackBase {
   readonly height: number
   /** Frames per second as the bitstream states it; absent when it does not. */
   readonly frameRate?: number
+  /** As the sender's container states it, where the configuration says nothing of it or something else. */
+  readonly colour?: Colour
+  /** Frames may have `alpha`. Only of VP8 and VP9, and in Matroska alone. */
+  readonly hasAlpha?: true
 }
 
 /** One elementary audio stream. */

@@ -54,5 +54,11 @@ export function formatFor(asked: AskedFormat, tracks: readonly Track[], last?: F
 }
 
 function holdsAll(format: Format, tracks: readonly Track[]): boolean {
-  return (format !== 'ogg' || tracks.length === 1) && tracks.every(({ codec }) => canHold(format, codec))
+  return (format !== 'ogg' || tracks.length === 1) && tracks.every((track) => holds(format, track))
+}
+
+/** An alpha channel has a place in Matroska alone. */
+function holds(format: Format, track: Track): boolean {
+  const isMatroska = format === 'mkv' || format === 'webm'
+  return canHold(format, track.codec) && (isMatroska || track.kind === 'audio' || track.hasAlpha !== true)
 }

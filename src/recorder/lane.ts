@@ -76,7 +76,7 @@ export class Lane {
     }
     this.last = frame.dts
     this.frames++
-    this.bytes += frame.data.length
+    this.bytes += frame.sizeBytes
     if (!frame.key || frame.track.kind === 'audio') return
     this.keyframes++
     if (this.#lastKey !== undefined) this.keyframeIntervalMs = toMs(frame.dts - this.#lastKey, frame.track.timescale)

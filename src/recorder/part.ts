@@ -108,7 +108,7 @@ export class Part {
     if (writing === undefined) return
     const { muxer, file } = writing
     this.frames++
-    this.mediaBytes += frame.data.length
+    this.mediaBytes += frame.sizeBytes
     const { position } = file
     muxer.write(frame)
     if (file.position === position) this.#inBatches = true

@@ -205,7 +205,7 @@ export class Pipeline {
 
   #feed(frame: Frame): void {
     if (this.outages.isRunning) {
-      this.outages.lose(1, frame.data.length)
+      this.outages.lose(1, frame.sizeBytes)
       return
     }
     if (this.#next === undefined && this.#queue.length === 0 && this.parts.write(frame)) return
@@ -246,7 +246,7 @@ export class Pipeline {
   /** Lets go of all that waits; it counts as lost in the outage. */
   #clear(): void {
     const frames = this.#queue.length + (this.#next === undefined ? 0 : 1)
-    const bytes = this.#queue.bytes + (this.#next?.data.length ?? 0)
+    const bytes = this.#queue.bytes + (this.#next?.sizeBytes ?? 0)
     this.#queue.clear()
     this.#next?.release()
     this.#next = undefined

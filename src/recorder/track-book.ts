@@ -51,6 +51,9 @@ export class TrackBook {
 /** Whether decoders and containers need not be told of anything. */
 function isSame(last: Track, next: Track): boolean {
   if (last.codec !== next.codec || Buffer.compare(last.config, next.config) !== 0) return false
-  if (last.kind === 'video') return next.kind === 'video' && last.width === next.width && last.height === next.height
+  if (last.kind === 'video') {
+    const isSameSize = next.kind === 'video' && last.width === next.width && last.height === next.height
+    return isSameSize && last.hasAlpha === next.hasAlpha
+  }
   return next.kind === 'audio' && last.sampleRateHz === next.sampleRateHz && last.channels === next.channels
 }

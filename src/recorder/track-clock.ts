@@ -61,8 +61,9 @@ export class TrackClock {
   translate(frame: Frame, dts: number, pts: number): Frame {
     const { timescale, target } = this
     const to = target.timescale
-    const { key, data, block } = frame
-    return new Frame(target, rescale(dts, timescale, to), rescale(pts, timescale, to), key, data, block)
+    const { key, data, block, alphaBytes } = frame
+    const [inDts, inPts] = [rescale(dts, timescale, to), rescale(pts, timescale, to)]
+    return new Frame(target, inDts, inPts, key, data, block, alphaBytes)
   }
 
   /** Where the last frame began, µs of the recording. */

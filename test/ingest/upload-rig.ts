@@ -7,8 +7,8 @@ import type { EndReason, Subscriber } from '../../src/live/subscriber.ts'
 import type { Frame } from '../../src/media/frame.ts'
 import type { Track } from '../../src/media/track.ts'
 
-/** What Debian's Chromium 156 made of its fake devices by `MediaRecorder`: two seconds and a half each. */
-export type Recorded = 'vp8.webm' | 'h264.mkv' | 'h264.mp4' | 'sound.webm'
+/** What Debian's Chromium 156 made of its fake devices, and of a canvas with alpha, by `MediaRecorder`: two seconds and a half each. */
+export type Recorded = 'vp8.webm' | 'h264.mkv' | 'h264.mp4' | 'sound.webm' | 'alpha.webm'
 
 export function recordedBytes(name: Recorded): Buffer {
   return readFileSync(join(import.meta.dirname, 'chromium', name))
@@ -51,13 +51,16 @@ export class Follower implements Subscriber {
   readonly tracks: Track[] = []
   readonly times: Record<string, number[]> = { video: [], audio: [] }
   readonly firstVideo: { key?: boolean } = {}
+  /** Of each frame that has one. */
+  readonly alpha: string[] = []
   reason: EndReason | undefined
   #onEnd: (() => void) | undefined
 
   track(track: Track): void {
     this.tracks.push(track)
   }
-  frame({ track, pts, key }: Frame): void {
+  frame({ track, pts, key, alpha }: Frame): void {
+    if (alpha.length > 0) this.alpha.push(Buffer.from(alpha).toString('hex'))
     this.times[track.kind]?.push(Math.round((pts * 1000) / track.timescale))
     if (track.kind === 'video') this.firstVideo.key ??= key
   }

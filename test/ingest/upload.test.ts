@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { openContainer } from '../../src/container/formats.ts'
 import { UploadIngest } from '../../src/ingest/upload/upload-ingest.ts'
 import { Hub } from '../../src/live/hub.ts'
 import type { Logger } from '../../src/media/ports.ts'
+import { MemoryFile } from '../container/matroska/memory-file.ts'
 import { scratch } from '../peers/tapedeck.ts'
 import { until as found } from '../peers/until.ts'
 import { chunkOf, Follower, pieces, type Recorded, recordedBytes, sha256, timesOf } from './upload-rig.ts'
@@ -76,6 +78,22 @@ describe('an upload', () => {
       }
     },
   )
+
+  it('of a canvas with alpha keeps that, and its colours', async () => {
+    const { send, followers } = await rig()
+    const bytes = recordedBytes('alpha.webm')
+    for (const [seq, part] of pieces(bytes, 9).entries()) await send(seq, part, seq === 8)
+    const [follower] = followers
+    expect(await follower.ended()).toBe('finished')
+    const expected: string[] = []
+    for await (const { alpha } of (await openContainer(new MemoryFile(bytes))).samples()) {
+      if (alpha !== undefined) expected.push(bytes.toString('hex', alpha.offset, alpha.offset + alpha.size))
+    }
+    expect(expected.length).toBeGreaterThan(30)
+    expect(follower.alpha).toEqual(expected)
+    const colour = { primaries: 1, transfer: 13, matrix: 1, fullRange: true }
+    expect(follower.tracks[0]).toMatchObject({ codec: 'vp8', hasAlpha: true, colour })
+  })
 
   it('says what is missing, and takes a chunk once', async () => {
     const { send, uploads } = await rig()

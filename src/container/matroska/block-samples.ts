@@ -85,6 +85,8 @@ export class SampleMaker {
 
   #sample(block: MatroskaBlock, pts: number, offset: number, size: number): Sample {
     const { track } = this
-    return { track, dts: pts, pts, key: block.key || track.kind === 'audio', offset, size }
+    const sample = { track, dts: pts, pts, key: block.key || track.kind === 'audio', offset, size }
+    if (block.alphaBytes === 0 || track.kind === 'audio' || track.hasAlpha !== true) return sample
+    return { ...sample, alpha: { offset: block.alphaOffset, size: block.alphaBytes } }
   }
 }

@@ -27,6 +27,9 @@ export class MatroskaBlock {
   lacing = NO_LACING
   /** Ticks of the file; undefined when the file does not say. */
   durationTicks: number | undefined
+  /** Where the content of BlockAdditional 1 lies, the alpha channel of WebM's video; 0 bytes where there is none. */
+  alphaOffset = 0
+  alphaBytes = 0
   /** Where its Cluster starts, and where that one's content does. */
   clusterOffset = 0
   clusterDataOffset = 0
@@ -45,6 +48,7 @@ export class MatroskaBlock {
     this.dataOffset = offset + headerLength
     this.dataBytes = size - headerLength
     this.durationTicks = undefined
+    this.alphaBytes = 0
     return this.trackNumber > 0
   }
 }

@@ -1,6 +1,7 @@
 import type { FaultList } from '../fault-list.ts'
 import type { SourceWindow } from '../source-window.ts'
 import { MAX_BLOCK_HEADER_BYTES, MatroskaBlock } from './block.ts'
+import { type Extent, findAlpha } from './block-additions.ts'
 import { ElementHeader, MAX_HEADER_BYTES, UNKNOWN_SIZE } from './ebml.ts'
 import * as E from './elements.ts'
 
@@ -186,6 +187,7 @@ export class ClusterScanner {
     let hasBlock = false
     let isKey = true
     let durationTicks: number | undefined
+    let alpha: Extent | undefined
     for (let count = 0; at < end && count < MAX_GROUP_CHILDREN; count++) {
       await this.#window.load(at, MAX_HEADER_BYTES)
       if (this.#readHeader(at) !== 'ok' || this.#header.size === UNKNOWN_SIZE) break
@@ -195,11 +197,14 @@ export class ClusterScanner {
       if (at > end) break
       if (id === E.BLOCK) hasBlock = await this.#readBlock(cluster, childAt, childSize)
       else if (id === E.REFERENCE_BLOCK) isKey = false
+      else if (id === E.BLOCK_ADDITIONS) alpha = await findAlpha(this.#window, { offset: childAt, size: childSize })
       else if (id === E.BLOCK_DURATION) durationTicks = await this.#uint(childAt, childSize)
     }
     if (at !== end) this.#faults.note('bad-block', dataOffset, 'a broken BlockGroup')
     this.block.key = isKey
     this.block.durationTicks = durationTicks
+    this.block.alphaOffset = alpha?.offset ?? 0
+    this.block.alphaBytes = alpha?.size ?? 0
     return hasBlock
   }
 

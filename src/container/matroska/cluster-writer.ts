@@ -1,5 +1,6 @@
 import type { Frame } from '../../media/frame.ts'
 import type { ByteSink } from '../../media/ports.ts'
+import { alphaGroup } from './alpha-group.ts'
 import type { CueIndex } from './cue-index.ts'
 import { longSize, putSize, sizeLength } from './ebml.ts'
 import { SIMPLE_BLOCK } from './elements.ts'
@@ -19,7 +20,7 @@ const MAX_BLOCK_HEADER_BYTES = 13
 const KEYFRAME_FLAG = 0x80 // SimpleBlock, RFC 9559 §10.2
 
 /**
- * Writes SimpleBlocks into Clusters (RFC 9559 §5.1.3). A cluster is open, its size unknown, until the next one starts;
+ * Writes SimpleBlocks, and BlockGroups of pictures with alpha, into Clusters (RFC 9559 §5.1.3). A cluster is open, its size unknown, until the next one starts;
  * then its size is filled in.
  */
 export class ClusterWriter {
@@ -33,6 +34,8 @@ export class ClusterWriter {
   /** Where the open cluster starts in the file; -1 when none is open. */
   #offset = -1
   #timeMs = 0
+  /** When the last picture of each track was shown that a picture with alpha may refer to. */
+  readonly #shownMs: (number | undefined)[] = []
   /** Set before the first block: where the Segment's content starts in the file. */
   segmentOffset = 0
 
@@ -55,6 +58,28 @@ export class ClusterWriter {
     const offset = this.#offset
     const blockAt = this.#out.position - offset - CLUSTER_DATA_BYTES
     this.#cues.offer(number, isVideo, frame.key, timeMs, offset - this.segmentOffset, blockAt)
+    if (frame.track.kind === 'video' && frame.track.hasAlpha === true) {
+      const referenceMs = frame.key ? undefined : (this.#shownMs[number] ?? timeMs) - timeMs
+      this.#shownMs[number] = timeMs
+      if (frame.alphaBytes > 0) {
+        this.#writeWithAlpha(number, relativeMs, referenceMs, frame)
+        return
+      }
+    }
+    this.#writeSimple(number, relativeMs, frame)
+  }
+
+  #writeWithAlpha(number: number, relativeMs: number, referenceMs: number | undefined, frame: Frame): void {
+    const { data, alpha, alphaBytes, block } = frame
+    const group = alphaGroup({ number, relativeMs, referenceMs, dataBytes: data.length, alphaBytes })
+    this.#out.write(group.head)
+    this.#out.write(data, block)
+    this.#out.write(group.between)
+    this.#out.write(alpha, block)
+    this.#out.write(group.tail)
+  }
+
+  #writeSimple(number: number, relativeMs: number, frame: Frame): void {
     const { data } = frame
     const block = this.#block
     const size = data.length + 4

@@ -1,10 +1,12 @@
 import type { EditableFile } from '../../media/ports.ts'
 import { FaultList } from '../fault-list.ts'
 import type { Progress, RepairReport } from '../reader.ts'
+import type { SampleBound } from '../sample-bound.ts'
 import { SourceWindow } from '../source-window.ts'
 import { ClusterScanner, type MisstatedCluster } from './cluster-scanner.ts'
 import { CueIndex } from './cue-index.ts'
 import { longSize } from './ebml.ts'
+import { VOID } from './elements.ts'
 import { type Header, readHeader } from './header.ts'
 import { completingPatches, type Patch, type Slots } from './layout.ts'
 import { sampleMakers, segmentEnd } from './reader.ts'
@@ -22,12 +24,17 @@ const PROGRESS_BLOCKS = 4096
  * Each step leaves the file playable, and a repair that was interrupted may be run again. A whole file is not touched,
  * and so a second repair of a torn one changes nothing. Damage in the middle is passed over and left as it is (fault
  * `garbage`): there a second repair may see it otherwise, since where the file ends has moved.
+ * Blocks beyond `bound` become Void elements, of a file of ours.
  * @throws MalformedError when it is no Matroska, or its header is broken
  */
-export async function repairMatroska(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+export async function repairMatroska(
+  file: EditableFile,
+  onProgress?: Progress,
+  bound?: SampleBound,
+): Promise<RepairReport> {
   const faults = new FaultList()
   const header = await readHeader(new SourceWindow(file), faults)
-  const survey = await surveyOf(file, header, faults, onProgress)
+  const survey = await surveyOf(file, header, { faults, onProgress, bound: header.slots && bound })
   const report = { frames: survey.frames, durationMs: survey.durationMs, lostBytes: 0, faults: faults.all }
   if (survey.wholeEnd === undefined) return { ...report, changed: false }
   const lostBytes = survey.isTorn ? file.sizeBytes - survey.wholeEnd : 0
@@ -51,19 +58,28 @@ type Survey = {
   /** Whole Cues that are there already, behind the last Cluster. */
   readonly oldCues: { readonly offset: number; readonly end: number } | undefined
   readonly misstated: readonly MisstatedCluster[]
+  /** Where blocks begin that are left out. */
+  readonly leftOut: readonly number[]
+}
+
+/** What goes along with a scan of Clusters. */
+type Surveying = {
+  readonly faults: FaultList
+  readonly onProgress: Progress | undefined
+  readonly bound: SampleBound | undefined
 }
 
 async function surveyOf(
   file: EditableFile,
   header: Header,
-  faults: FaultList,
-  onProgress: Progress | undefined,
+  { faults, onProgress, bound }: Surveying,
 ): Promise<Survey> {
   const cues = new CueIndex()
   const misstated: MisstatedCluster[] = []
   const { bodyOffset } = header
-  const nothing = { isTorn: false, hasSequel: false, frames: 0, durationMs: 0, cues, oldCues: undefined, misstated }
-  if (bodyOffset === undefined) return { ...nothing, wholeEnd: undefined }
+  const leftOut: number[] = []
+  const nothing = { isTorn: false, hasSequel: false, frames: 0, durationMs: 0, oldCues: undefined }
+  if (bodyOffset === undefined) return { ...nothing, cues, misstated, leftOut, wholeEnd: undefined }
   const window = new SourceWindow(file)
   const makers = sampleMakers(header)
   const end = statedEnd(header, file.sizeBytes)
@@ -79,6 +95,10 @@ async function surveyOf(
     if (maker === undefined) continue
     let extent = extents.get(block.trackNumber)
     if (extent === undefined) extents.set(block.trackNumber, (extent = new TrackExtent(maker.track.timescale)))
+    if (extent.count >= (bound?.get(maker.track.id) ?? Number.POSITIVE_INFINITY)) {
+      leftOut.push(block.offset)
+      continue
+    }
     for (const { pts } of await maker.all(block, window, faults)) {
       extent.add(pts, pts)
       frames++
@@ -93,7 +113,7 @@ async function surveyOf(
   onProgress?.(file.sizeBytes, file.sizeBytes)
   const { wholeEnd, isTorn, hasSequel, cues: oldCues } = scanner
   const durationMs = Math.round(Math.max(0, ...[...extents.values()].map(({ endMs }) => endMs)))
-  return { wholeEnd, isTorn, hasSequel, frames, durationMs, cues, oldCues, misstated }
+  return { wholeEnd, isTorn, hasSequel, frames, durationMs, cues, oldCues, misstated, leftOut }
 }
 
 /** The Segment's stated end, unless the file goes on behind it by a mistake of ours. */
@@ -113,6 +133,7 @@ async function complete(
   const patches: Patch[] = survey.misstated
     .filter(({ offset, headerBytes }) => headerBytes === 12 && offset + headerBytes <= file.sizeBytes)
     .map(({ offset, headerBytes, end }) => ({ offset: offset + 4, bytes: longSize(end - offset - headerBytes) }))
+  for (const offset of survey.leftOut) patches.push({ offset, bytes: Uint8Array.of(VOID) }) // IDs of one byte, RFC 9559 §5.1.3
   let changed = await apply(file, patches)
   const { oldCues, cues } = survey
   let cuesOffset = oldCues?.offset
@@ -123,7 +144,7 @@ async function complete(
   }
   if (changed) await file.sync()
   // The Duration was written for what is there now, unless media went since.
-  const isStillTrue = !wasCut && (oldCues !== undefined || segmentEnd(header) === file.sizeBytes)
+  const isStillTrue = !wasCut && survey.leftOut.length === 0 && (oldCues !== undefined || segmentEnd(header) === file.sizeBytes)
   const stated = isStillTrue ? header.durationMs : undefined
   const durationMs = stated ?? (survey.frames > 0 ? survey.durationMs : undefined)
   const last = await apply(file, completingPatches(slots, { cuesOffset, durationMs, endOffset: file.sizeBytes }))

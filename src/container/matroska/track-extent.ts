@@ -17,6 +17,11 @@ export class TrackExtent {
     this.#maxStep = (MAX_STEP_MS * timescale) / 1000
   }
 
+  /** Frames so far. */
+  get count(): number {
+    return this.#frames
+  }
+
   /** Takes in a frame: `ticks` is its decoding time, or its presentation time where that is all there is. */
   add(ticks: number, pts: number): void {
     const step = ticks - this.#lastTicks

@@ -1,8 +1,8 @@
-import type { Colour } from '../../codec/colour.ts'
+import { withColour } from '../../codec/colour.ts'
 import { describeTrack, type TrackOrigin } from '../../codec/track.ts'
 import { parseVpcC, writeVpcC } from '../../codec/vpcc.ts'
 import { MalformedError, UnsupportedError } from '../../media/errors.ts'
-import type { AudioCodec, Track, VideoCodec } from '../../media/track.ts'
+import type { AudioCodec, Colour, Track, VideoCodec, VideoTrack } from '../../media/track.ts'
 import { codecOf, configOf } from './codec-mapping.ts'
 import { childrenOf, type Element, readFloat, readText, readUint } from './ebml.ts'
 import * as E from './elements.ts'
@@ -66,6 +66,7 @@ type Fields = {
   channels: number
   bitDepth: number
   colour: Colour | undefined
+  hasAlpha: boolean
 }
 
 function readFields(element: Element): Fields {
@@ -84,6 +85,7 @@ function readFields(element: Element): Fields {
     channels: 1, // default, §5.1.4.1.29.3
     bitDepth: 0,
     colour: undefined,
+    hasAlpha: false,
   }
   for (const child of childrenOf(element, WHERE)) readField(fields, child)
   if (fields.number === 0) throw new MalformedError(WHERE, 'has no TrackNumber', element.offset)
@@ -134,6 +136,9 @@ function readFact(fields: Fields, fact: Element): void {
     case E.SAMPLING_FREQUENCY:
     case E.OUTPUT_SAMPLING_FREQUENCY:
       fields.sampleRateHz = Math.round(readFloat(fact))
+      break
+    case E.ALPHA_MODE:
+      fields.hasAlpha = readUint(fact) === 1
       break
     case E.CHANNELS:
       fields.channels = readUint(fact)
@@ -214,10 +219,14 @@ function describe(
 }
 
 function withContainerFacts(track: Track, entry: Fields): Track {
-  if (track.kind === 'video') {
-    return track.width > 0 ? track : { ...track, width: entry.width, height: entry.height }
-  }
+  if (track.kind === 'video') return withPictureFacts(track, entry)
   return track.sampleRateHz > 0 ? track : { ...track, sampleRateHz: entry.sampleRateHz, channels: entry.channels }
+}
+
+function withPictureFacts(track: VideoTrack, { width, height, colour, hasAlpha }: Fields): VideoTrack {
+  const sized = track.width > 0 ? track : { ...track, width, height }
+  const coloured = withColour(sized, colour)
+  return hasAlpha && (track.codec === 'vp8' || track.codec === 'vp9') ? { ...coloured, hasAlpha: true } : coloured
 }
 
 function hearsay(origin: TrackOrigin, entry: Fields): Track {

@@ -106,9 +106,15 @@ function isVague(track: Track): boolean {
 function continues(known: Track, next: Track): boolean {
   if (known.codec !== next.codec || known.timescale !== next.timescale) return false
   const isSameConfig = Buffer.compare(known.config, next.config) === 0
-  if (known.kind === 'video' || next.kind === 'video') return isSameConfig || follows(known, next)
+  if (known.kind === 'video' || next.kind === 'video')
+    return !bringsAlpha(known, next) && (isSameConfig || follows(known, next))
   if (!isSameConfig) return false
   return isVague(known) || (known.sampleRateHz === next.sampleRateHz && known.channels === next.channels)
+}
+
+/** The file would have to say so in its header. */
+function bringsAlpha(known: Track, next: Track): boolean {
+  return next.kind === 'video' && next.hasAlpha === true && !(known.kind === 'video' && known.hasAlpha)
 }
 
 function follows(known: Track, next: Track): boolean {

@@ -15,6 +15,7 @@ const TRACK_TYPE_AUDIO = 2 // same
 const DISPLAY_UNIT_ASPECT_RATIO = 3 // §5.1.4.1.28.14
 const BROADCAST_RANGE = 1 // §5.1.4.1.28.25
 const FULL_RANGE = 2 // same
+const ALPHA_BLOCK_ADDITION_ID = 1 // WebM guidelines, AlphaMode
 const OPUS_SEEK_PRE_ROLL_NS = 80_000_000 // RFC 7845 §4.6, RFC 9559 §5.1.4.1.26
 const OPUS_RATE_HZ = 48_000 // RFC 7845 §5.1: pre-skip counts at this rate
 
@@ -36,6 +37,7 @@ export function writeTrackEntry(out: EbmlWriter, number: number, track: Track, d
     entry.uint(E.TRACK_NUMBER, number).uint(E.TRACK_UID, number)
     entry.uint(E.TRACK_TYPE, track.kind === 'video' ? TRACK_TYPE_VIDEO : TRACK_TYPE_AUDIO)
     entry.uint(E.FLAG_LACING, 0)
+    if (track.kind === 'video' && track.hasAlpha) entry.uint(E.MAX_BLOCK_ADDITION_ID, ALPHA_BLOCK_ADDITION_ID)
     if (track.label !== undefined) entry.text(E.NAME, track.label)
     entry.text(E.LANGUAGE, bibliographicLanguage(track.language))
     entry.text(E.CODEC_ID, id)
@@ -51,6 +53,7 @@ export function writeTrackEntry(out: EbmlWriter, number: number, track: Track, d
 function writeVideo(out: EbmlWriter, track: VideoTrack): void {
   // Both are mandatory and not 0 (§5.1.4.1.28.6); they are mended once a frame has told them.
   out.uint(E.PIXEL_WIDTH, track.width || 1).uint(E.PIXEL_HEIGHT, track.height || 1)
+  if (track.hasAlpha) out.uint(E.ALPHA_MODE, 1)
   writeColour(out, track)
   const aspect = sampleAspect(track)
   if (aspect === undefined || aspect.width === aspect.height || track.width === 0) return
@@ -65,7 +68,7 @@ function writeVideo(out: EbmlWriter, track: VideoTrack): void {
   out.uint(E.DISPLAY_UNIT, DISPLAY_UNIT_ASPECT_RATIO)
 }
 
-/** As the bitstream says; VP9 in WebM says it nowhere else. */
+/** As the sender says; VP9 in WebM says it nowhere else. */
 function writeColour(out: EbmlWriter, track: VideoTrack): void {
   const colour = colourOf(track)
   if (colour === undefined) return

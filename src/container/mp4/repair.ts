@@ -2,13 +2,14 @@ import { toMs } from '../../media/clock.ts'
 import { MalformedError, TapedeckError } from '../../media/errors.ts'
 import type { EditableFile } from '../../media/ports.ts'
 import type { Fault, Progress, RepairReport } from '../reader.ts'
+import type { SampleBound } from '../sample-bound.ts'
 import { noteFault } from './faults.ts'
 import { mediaHead, reservedHead } from './file-head.ts'
-import { readFragment, runSamples, type TrackEnds } from './fragment-reader.ts'
-import { type Fragment, FragmentScan } from './fragment-scan.ts'
+import { readFragment, runSamples, type SampleRun, type TrackEnds } from './fragment-reader.ts'
+import { FragmentScan } from './fragment-scan.ts'
 import { findLayout, type Layout } from './layout.ts'
 import { type IndexedTrack, movieIndex } from './movie-index.ts'
-import { type Movie, type MovieTrack, readMovie } from './movie-reader.ts'
+import { type Movie, readMovie } from './movie-reader.ts'
 import { SampleLog } from './sample-log.ts'
 import { SourceWindow } from './source-window.ts'
 import { countSamples } from './table-reader.ts'
@@ -22,8 +23,9 @@ const PROGRESS_BYTES = 8 * 1024 * 1024
  * `Mp4Muxer.finish`, so a repair that is cut off itself leaves a file that plays, and can be repeated.
  *
  * Files of others that are in fragments only lose their torn tail. What is whole, or has no header yet, is left alone.
+ * Samples beyond `bound` are not in the index; their bytes stay.
  */
-export async function repairMp4(file: EditableFile, onProgress?: Progress): Promise<RepairReport> {
+export async function repairMp4(file: EditableFile, onProgress?: Progress, bound?: SampleBound): Promise<RepairReport> {
   const faults: Fault[] = []
   const window = new SourceWindow(file)
   const layout = await findLayout(window, faults)
@@ -37,7 +39,7 @@ export async function repairMp4(file: EditableFile, onProgress?: Progress): Prom
     return { changed: false, frames, durationMs: toMs(movie.durationTicks, movie.timescale), lostBytes: 0, faults }
   }
   const scan = new FragmentScan(window, layout.moov.endOffset, faults)
-  const { tracks, dataEnd } = await logFragments(window, scan, movie, faults, onProgress)
+  const { tracks, dataEnd } = await logFragments(window, scan, movie, { faults, onProgress, bound })
   const frames = tracks.reduce((sum, { log }) => sum + log.sampleCount, 0)
   const durationMs = tracks.reduce((longest, track) => Math.max(longest, endMs(track)), 0)
   const keptEnd = Math.max(scan.goodEnd, dataEnd) // nothing that a fragment speaks of goes
@@ -87,22 +89,29 @@ interface Logged {
   readonly dataEnd: number
 }
 
+/** What goes along with a scan of fragments. */
+interface Logging {
+  readonly faults: Fault[]
+  readonly onProgress: Progress | undefined
+  readonly bound: SampleBound | undefined
+}
+
 /** Goes through all fragments. One that cannot be read is passed over, with a fault. */
 async function logFragments(
   window: SourceWindow,
   scan: FragmentScan,
   movie: Movie,
-  faults: Fault[],
-  onProgress: Progress | undefined,
+  { faults, onProgress, bound }: Logging,
 ): Promise<Logged> {
   const tracks = new Map(movie.tracks.map((track) => [track.id, track]))
   const logs = new Map(movie.tracks.map((track) => [track.id, new SampleLog(track.timescale)]))
+  const mostOf = (trackId: number) => bound?.get(trackId) ?? Number.POSITIVE_INFINITY
   const ends: TrackEnds = new Map()
   let toldAt = 0
   let dataEnd = 0
   for (let fragment = await scan.next(); fragment !== undefined; fragment = await scan.next()) {
     try {
-      dataEnd = Math.max(dataEnd, logFragment(fragment, tracks, ends, logs, window.sizeBytes))
+      dataEnd = Math.max(dataEnd, logFragment(readFragment(fragment, tracks, ends, window.sizeBytes), logs, mostOf))
     } catch (error) {
       if (!(error instanceof TapedeckError)) throw error
       noteFault(faults, 'bad-fragment', fragment.offset, error.message)
@@ -115,25 +124,27 @@ async function logFragments(
   return { tracks: logged, dataEnd }
 }
 
-/** Returns where the last sample ends. */
+/** Returns where the last sample ends that is logged. */
 function logFragment(
-  fragment: Fragment,
-  tracks: ReadonlyMap<number, MovieTrack>,
-  ends: TrackEnds,
+  runs: readonly SampleRun[],
   logs: ReadonlyMap<number, SampleLog>,
-  fileBytes: number,
+  mostOf: (trackId: number) => number,
 ): number {
   let dataEnd = 0
-  for (const run of readFragment(fragment, tracks, ends, fileBytes)) {
-    const log = logs.get(run.track.id)
+  for (const run of runs) {
+    const { id, shiftTicks, entries } = run.track
+    const log = logs.get(id)
     if (log === undefined || run.count === 0) continue
-    const { shiftTicks } = run.track
-    if (run.defaults.description > run.track.entries.length) throw new MalformedError('tfhd', 'no such sample entry')
+    if (run.defaults.description > entries.length) throw new MalformedError('tfhd', 'no such sample entry')
+    const before = log.sampleCount
+    const most = mostOf(id)
     for (const sample of runSamples(run)) {
+      if (log.sampleCount >= most) break
       log.add(sample.dts + shiftTicks, sample.pts + shiftTicks, sample.key, sample.size)
       dataEnd = Math.max(dataEnd, sample.offset + sample.size)
     }
-    log.chunk(run.dataOffset, run.count, run.defaults.description)
+    const count = log.sampleCount - before
+    if (count > 0) log.chunk(run.dataOffset, count, run.defaults.description)
   }
   return dataEnd
 }

@@ -1,8 +1,9 @@
+import { withColour } from '../../codec/colour.ts'
 import { parseDOps, writeOpusHead } from '../../codec/opus.ts'
 import { describeTrack } from '../../codec/track.ts'
 import { ByteReader } from '../../media/bytes.ts'
 import { MalformedError, TapedeckError } from '../../media/errors.ts'
-import type { AudioCodec, Track, VideoCodec } from '../../media/track.ts'
+import type { AudioCodec, Colour, Track, VideoCodec } from '../../media/track.ts'
 import { type Box, parseBoxes, readFullBox } from './box-reader.ts'
 import { parseEsds } from './elementary-stream.ts'
 
@@ -83,8 +84,20 @@ function videoTrack(entry: Box, origin: EntryOrigin, codec: VideoCodec, configTy
   const payload = configType === undefined ? new Uint8Array(0) : need(boxes, configType)
   const config = configType === 'vpcC' ? readFullBox(payload, 'vpcC').reader.rest() : payload
   const track = describe({ ...origin, codec, config })
-  if (track?.kind === 'video' && track.width > 0) return track
-  return { ...origin, kind: 'video', codec, config: config.slice(), width, height }
+  const colour = readColour(boxes)
+  if (track?.kind === 'video' && track.width > 0) return withColour(track, colour)
+  return withColour({ ...origin, kind: 'video', codec, config: config.slice(), width, height }, colour)
+}
+
+/** `colr` as code points (ISO 14496-12 §12.1.5), or QuickTime's, which has no range; a profile tells nothing here. */
+function readColour(boxes: readonly Box[]): Colour | undefined {
+  const colr = boxes.find(({ type }) => type === 'colr')
+  if (colr === undefined) return undefined
+  const reader = new ByteReader(colr.payload, 'colr')
+  const type = reader.remaining >= 10 ? reader.ascii(4) : ''
+  if (type !== 'nclx' && type !== 'nclc') return undefined
+  const [primaries, transfer, matrix] = [reader.u16(), reader.u16(), reader.u16()]
+  return { primaries, transfer, matrix, fullRange: type === 'nclx' && reader.remaining > 0 && reader.u8() >= 0x80 }
 }
 
 function elementaryTrack(entry: Box, origin: EntryOrigin): Track | undefined {

@@ -1,3 +1,4 @@
+import { sampleSpan } from '../../container/reader.ts'
 import { MalformedError, UnsupportedError } from '../../media/errors.ts'
 import type { DemuxStart, UploadSample } from './demux-start.ts'
 import { fragmentedMp4Samples } from './fragmented-mp4.ts'
@@ -28,7 +29,8 @@ export async function* uploadSamples(bytes: GrowingBytes, start: DemuxStart): As
   }
   const samples = isMatroska ? matroskaSamples(bytes, start) : fragmentedMp4Samples(bytes, start)
   for await (const sample of samples) {
-    if (sample.size > MAX_SAMPLE_BYTES) throw new UnsupportedError(`upload: a frame of ${sample.size} bytes`)
+    const { size } = sampleSpan(sample)
+    if (size > MAX_SAMPLE_BYTES) throw new UnsupportedError(`upload: a frame of ${size} bytes`)
     yield sample
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { sampleSpan } from '../../container/reader.ts'
 import { Arena } from '../../media/arena.ts'
 import { toMs } from '../../media/clock.ts'
 import type { Track } from '../../media/track.ts'
@@ -110,12 +111,15 @@ export class UploadReading {
     const ms = toMs(sample.dts, sample.track.timescale)
     if (ms < this.#fromMs) return
     const { track, window } = this.#laneOf(sample.track)
-    if (!(await window.load(sample.offset, sample.size))) return // cut off at the end
+    const { alpha } = sample
+    const span = sampleSpan(sample)
+    if (!(await window.load(span.offset, span.size))) return // cut off at the end
     while (this.#stream.isBehind && !this.#isStopped) await delay(HOLD_MS)
     if (this.#isStopped) return
-    const key = track.take(sample, window.view(sample.offset, sample.size), this.#stream)
+    const bytes = window.view(sample.offset, sample.size)
+    const key = track.take(sample, bytes, this.#stream, alpha && window.view(alpha.offset, alpha.size))
     if (sample.track.kind === 'video') this.#hasVideo = true
-    this.#readEnd = sample.offset + sample.size
+    this.#readEnd = span.offset + span.size
     if (key) this.#mark(sample, ms)
     if (++this.#unflushed >= BATCH) {
       this.#flush()

@@ -1,3 +1,4 @@
+import { withColour } from '../../codec/colour.ts'
 import { buildAvcC, writeAvcC } from '../../codec/h264/avcc.ts'
 import { h264NalType, NAL_AUD, NAL_PPS, NAL_SPS } from '../../codec/h264/nal.ts'
 import { isKeyframe } from '../../codec/keyframe.ts'
@@ -43,8 +44,8 @@ export class UploadTrack {
     this.#track = this.#own(source, 0)
   }
 
-  /** Passes one sample on. Returns whether decoding may start there. */
-  take(sample: UploadSample, bytes: Uint8Array, target: UploadTarget): boolean {
+  /** Passes one sample on, with its alpha channel if it has one. Returns whether decoding may start there. */
+  take(sample: UploadSample, bytes: Uint8Array, target: UploadTarget, alpha?: Uint8Array): boolean {
     if (sample.track !== this.#source) this.#change(sample.track)
     const data = this.#track.codec === 'h264' && isByteStream(bytes) ? this.#prefixed(bytes) : bytes
     if (data.length === 0) return false
@@ -53,12 +54,15 @@ export class UploadTrack {
     const isVideo = this.#track.kind === 'video'
     const key = !isVideo || (this.#track.config.length > 0 ? isKeyframe(this.#track, data) : sample.key)
     if (isVideo && !this.#isKnown) return false
-    const block = this.#arena.copy(data)
+    const alphaBytes = alpha?.length ?? 0
+    const block = this.#arena.reserve(data.length + alphaBytes)
     const { start } = this.#arena
+    block.bytes.set(data, start)
+    if (alpha !== undefined) block.bytes.set(alpha, start + data.length)
     const view = block.bytes.subarray(start, start + data.length)
     try {
-      const dts = sample.dts + this.#shiftTicks
-      target.write(new Frame(this.#track, dts, sample.pts + this.#shiftTicks, key, view, block))
+      const [dts, pts] = [sample.dts + this.#shiftTicks, sample.pts + this.#shiftTicks]
+      target.write(new Frame(this.#track, dts, pts, key, view, block, alphaBytes))
     } finally {
       block.release()
     }
@@ -104,7 +108,9 @@ export class UploadTrack {
     const epoch = track.config.length === 0 ? track.epoch : track.epoch + 1
     const { id, timescale, codec, label, language } = track
     const named = { ...(label === undefined ? {} : { label }), ...(language === undefined ? {} : { language }) }
-    this.#track = describeTrack({ id, epoch, timescale, codec, config, ...named })
+    const described = describeTrack({ id, epoch, timescale, codec, config, ...named })
+    const { colour } = this.#source.kind === 'video' ? this.#source : {}
+    this.#track = described.kind === 'video' ? withColour(described, colour) : described
     this.#isAnnounced = false
   }
 }
