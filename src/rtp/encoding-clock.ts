@@ -202,27 +202,27 @@ export class EncodingClock {
     this.#isReferenced = false
   }
 
-  /** A reference that fits none before. */
+  /** A reference that fits none before. One that would move frames back has to be confirmed by the next. */
   #step(ntpMs: number, mediaMs: number): void {
     const offsetMs = ntpMs - mediaMs
+    const isConfirmed = Math.abs(offsetMs - this.#suspectOffsetMs) < AGREEMENT_MS
+    const isLater = ntpMs > this.#timeline.at(mediaMs)
     const lastNtpMs = this.#lastTicks / this.#ticksPerMs + offsetMs
     const lateMs = this.#participant.atMs(this.#lastArrivalMs) - this.#participant.ofNtp(lastNtpMs)
     const hasFrames = !Number.isNaN(this.#line) && this.#ownOffsetMs === 0 && this.#participant.isAnchored
-    if (hasFrames && this.#isPlausible(lateMs)) {
+    const isRtpClock = hasFrames && this.#isPlausible(lateMs)
+    this.#suspectOffsetMs = offsetMs
+    if (!isConfirmed && !(isRtpClock && isLater)) return
+    this.#suspectOffsetMs = Number.NaN
+    this.#timeline.clear()
+    this.#timeline.add(ntpMs, mediaMs)
+    if (isRtpClock) {
       // By the wall clock frames come when they should: it was the RTP clock that was set, or stood still.
-      this.#timeline.clear()
-      this.#timeline.add(ntpMs, mediaMs)
       const lineMs = (this.#lastTicks + this.#line) / this.#ticksPerMs
       this.#move(Math.max(0, this.#participant.ofNtp(lastNtpMs) - lineMs))
       return
     }
-    const agrees = Math.abs(offsetMs - this.#suspectOffsetMs) < AGREEMENT_MS
-    this.#suspectOffsetMs = offsetMs
-    if (!agrees) return
     // It was the wall clock that was set. Frames stay where they are.
-    this.#suspectOffsetMs = Number.NaN
-    this.#timeline.clear()
-    this.#timeline.add(ntpMs, mediaMs)
     this.#ownOffsetMs = 0
     if (Number.isNaN(this.#line)) return
     this.#participant.wallClockSet(lastNtpMs, (this.#lastTicks + this.#line) / this.#ticksPerMs)

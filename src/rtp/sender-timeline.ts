@@ -6,12 +6,21 @@ const MIN_SPACING_MS = 400
 const DRIFT_SPAN_MS = 15_000
 /** No quartz is further off. */
 const MAX_DRIFT = 500e-6
+/** What lies further from the line has to be confirmed. */
+const OUTLIER_MS = 100
+/** So many reports below the line are no error of one; of the first two it is the first that was held up. */
+const LOW_RUN = 2
+/** So many above it, that lie as near to each other, were not held up: the RTP clock lags, or the wall clock was set. */
+const HIGH_RUN = 4
+const HIGH_SPREAD_MS = 20
 
 /**
  * The sender's wall clock by its RTP time: a straight line below what its reports said.
  *
  * Browsers have the exact time of a picture in a report; of sound, they have the moment at which the last packet left, which is
- * later by whatever held them up: tens of milliseconds, where their machine is busy. So the least is nearest to the truth.
+ * later by whatever held them up: tens of milliseconds, where their machine is busy. So the least is nearest to the truth. But one
+ * that is far below all others is not believed before the next one says the same; and where several in a row say that the line
+ * is too low, it begins anew with them.
  */
 export class SenderTimeline {
   /** RTP time in ms, and wall clock less that. */
@@ -21,6 +30,9 @@ export class SenderTimeline {
   #pointMediaMs = 0
   #pointOffsetMs = 0
   #slope = 0
+  /** In a row on one side of the line, further off than an outlier: below it they have not been taken in yet. */
+  readonly #strange: { readonly ntpMs: number; readonly mediaMs: number }[] = []
+  #seenMediaMs = Number.NaN
 
   get isEmpty(): boolean {
     return this.#mediaMs.length === 0
@@ -37,8 +49,40 @@ export class SenderTimeline {
   }
 
   add(ntpMs: number, mediaMs: number): void {
-    const last = this.#mediaMs.length - 1
-    if (last >= 0 && Math.abs(mediaMs - this.#mediaMs[last]) < MIN_SPACING_MS) return
+    if (Math.abs(mediaMs - this.#seenMediaMs) < MIN_SPACING_MS) return
+    this.#seenMediaMs = mediaMs
+    const errorMs = this.isEmpty ? 0 : ntpMs - this.at(mediaMs)
+    if (Math.abs(errorMs) <= OUTLIER_MS) {
+      this.#strange.length = 0
+      this.#push(ntpMs, mediaMs)
+    } else if (this.#isStrange(ntpMs, mediaMs, errorMs < 0)) {
+      const anew = this.#strange.slice()
+      this.clear()
+      for (const point of anew) this.#push(point.ntpMs, point.mediaMs)
+    } else if (errorMs > 0) this.#push(ntpMs, mediaMs)
+  }
+
+  clear(): void {
+    this.#mediaMs.length = this.#offsetMs.length = this.#strange.length = 0
+    this.#slope = 0
+    this.#seenMediaMs = Number.NaN
+  }
+
+  /** Whether so many in a row are on this side that it is the line that is wrong. */
+  #isStrange(ntpMs: number, mediaMs: number, isLow: boolean): boolean {
+    const strange = this.#strange
+    const [first] = strange
+    const offsetMs = ntpMs - mediaMs
+    const isRow =
+      first !== undefined &&
+      isLow === first.ntpMs < this.at(first.mediaMs) &&
+      (isLow || strange.every((point) => Math.abs(point.ntpMs - point.mediaMs - offsetMs) <= HIGH_SPREAD_MS))
+    if (!isRow) strange.length = 0
+    strange.push({ ntpMs, mediaMs })
+    return strange.length >= (isLow ? Math.min(LOW_RUN, this.#mediaMs.length) : HIGH_RUN)
+  }
+
+  #push(ntpMs: number, mediaMs: number): void {
     this.#mediaMs.push(mediaMs)
     this.#offsetMs.push(ntpMs - mediaMs)
     if (this.#mediaMs.length > MAX_POINTS) {
@@ -46,11 +90,6 @@ export class SenderTimeline {
       this.#offsetMs.shift()
     }
     this.#fit()
-  }
-
-  clear(): void {
-    this.#mediaMs.length = this.#offsetMs.length = 0
-    this.#slope = 0
   }
 
   #fit(): void {
