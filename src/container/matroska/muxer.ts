@@ -8,10 +8,12 @@ import { writeChapters } from './chapters.ts'
 import { ClusterWriter } from './cluster-writer.ts'
 import type { DocType } from './codec-mapping.ts'
 import { CueIndex } from './cue-index.ts'
-import { completingPatches, type Slots, TIMESTAMP_SCALE_NS, writeHead } from './layout.ts'
+import { completingPatches, type Slots, writeHead } from './layout.ts'
 import { TrackExtent } from './track-extent.ts'
 import { TrackTable } from './track-table.ts'
 import { codecDelayNs } from './track-writer.ts'
+
+const NS_PER_SECOND = 1_000_000_000
 
 /** What can be said of a file beyond its tracks. */
 export interface MatroskaMuxerOptions {
@@ -39,8 +41,8 @@ type Lane = {
   /** What keyframes need before them, since the file's one CodecPrivate is no more true; from the first such epoch on. */
   inBandSets: InBandSets | undefined
   hasChanged: boolean
-  /** Added to every timestamp and taken off again by readers, ms (CodecDelay). */
-  readonly delayMs: number
+  /** Added to every timestamp and taken off again by readers, ticks of the track (CodecDelay). */
+  readonly delayTicks: number
   readonly extent: TrackExtent
 }
 
@@ -117,7 +119,7 @@ export class MatroskaMuxer implements Muxer {
     const { pts } = frame
     lane.extent.add(frame.dts, pts)
     const kept = lane.inBandSets === undefined ? frame : lane.inBandSets.into(frame)
-    this.#clusters.write(lane.number, lane.isVideo, toMs(pts, lane.timescale) + lane.delayMs, kept)
+    this.#clusters.write(lane.number, lane.isVideo, toMs(pts + lane.delayTicks, lane.timescale), kept)
   }
 
   /** Nothing is ever held back. */
@@ -150,7 +152,7 @@ export class MatroskaMuxer implements Muxer {
       timescale: track.timescale,
       inBandSets: needsSets ? InBandSets.of(track) : undefined,
       hasChanged: needsSets,
-      delayMs: rescale(codecDelayNs(track), TIMESTAMP_SCALE_NS, 1),
+      delayTicks: rescale(codecDelayNs(track), NS_PER_SECOND, track.timescale),
       extent: new TrackExtent(track.timescale),
     })
   }

@@ -69,11 +69,7 @@ type Surveying = {
   readonly bound: SampleBound | undefined
 }
 
-async function surveyOf(
-  file: EditableFile,
-  header: Header,
-  { faults, onProgress, bound }: Surveying,
-): Promise<Survey> {
+async function surveyOf(file: EditableFile, header: Header, { faults, onProgress, bound }: Surveying): Promise<Survey> {
   const cues = new CueIndex()
   const misstated: MisstatedCluster[] = []
   const { bodyOffset } = header
@@ -144,7 +140,8 @@ async function complete(
   }
   if (changed) await file.sync()
   // The Duration was written for what is there now, unless media went since.
-  const isStillTrue = !wasCut && survey.leftOut.length === 0 && (oldCues !== undefined || segmentEnd(header) === file.sizeBytes)
+  const isStillTrue =
+    !wasCut && survey.leftOut.length === 0 && (oldCues !== undefined || segmentEnd(header) === file.sizeBytes)
   const stated = isStillTrue ? header.durationMs : undefined
   const durationMs = stated ?? (survey.frames > 0 ? survey.durationMs : undefined)
   const last = await apply(file, completingPatches(slots, { cuesOffset, durationMs, endOffset: file.sizeBytes }))

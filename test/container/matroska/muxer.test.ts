@@ -323,6 +323,19 @@ it('states colours as the bitstream does, and brings those of VP9 back', async (
   ])
 })
 
+it('rounds the time of sound once, together with what decoders throw away', async () => {
+  const opus = realTrack(1, 'opus', 'opus-stereo', 48_000) // pre-skip 6.5 ms
+  const times = Array.from({ length: 200 }, (_, i) => i * 961)
+  const bytes = await finished(
+    times.map((at) => new Frame(opus, at, at, true, Uint8Array.of(1))),
+    [opus],
+  )
+  // The reader counts in whole milliseconds, and so takes 7 off; a player takes 6.5 off.
+  const off = (await samplesOf(bytes)).map(({ pts }, i) => Math.abs(pts + 7 - 6.5 - times[i] / 48))
+  expect(off).toHaveLength(200)
+  expect(Math.max(...off)).toBeLessThanOrEqual(0.5)
+})
+
 describe('new epochs', () => {
   const started = (track: Track) => {
     const muxer = new MatroskaMuxer(new MemorySink())
