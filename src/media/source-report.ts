@@ -86,7 +86,7 @@ export interface StrayPackets {
   readonly unknownSsrc: number
   /** Of payload types that were not agreed upon. */
   readonly notNegotiated: number
-  /** Packets and payloads that cannot be read. */
+  /** Packets and payloads that cannot be read, and packets whose sequence numbers fit no others. */
   readonly malformed: number
 }
 
@@ -103,13 +103,13 @@ export interface SourceReport {
   readonly lossCount: number
   /** Undefined before the source has said. */
   readonly strays?: StrayPackets
-  /** Round trip by the candidate pair or by RTCP, ms. */
+  /** Round trip by RTCP that confirms ours (RFC 3611), the candidate pair, or how soon lost packets come again, ms. */
   readonly rttMs?: number
   /** How much later the picture is than the sound, by the sender's reports, ms. */
   readonly avOffsetMs?: number
   /** From the request to the connection, ms. */
   readonly connectionMs?: number
-  /** From the connection to the first RTP of every negotiated kind, ms. */
+  /** From the connection to the first RTP packet, ms. */
   readonly subscriptionMs?: number
 }
 

@@ -60,8 +60,9 @@ export class BandwidthFeedback {
     if (this.#to - this.#from >= MAX_PENDING) this.#report(arrivalsMs)
   }
 
-  /** REMB names these; call whenever they change. */
+  /** REMB names these, at once when they are others than before. */
   set ssrcs(ssrcs: readonly number[]) {
+    if (ssrcs.length === this.#ssrcs.length && ssrcs.every((ssrc, i) => ssrc === this.#ssrcs[i])) return
     this.#ssrcs = ssrcs
     this.#rembAtMs = Number.NEGATIVE_INFINITY
   }

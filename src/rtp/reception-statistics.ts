@@ -8,7 +8,7 @@ const MAX_CUMULATIVE = 0x7fffff
 /** What a receiver report says of one SSRC: what the network did to it, before anything was mended (RFC 3550 §A.3, §A.8). */
 export class ReceptionStatistics {
   readonly #ssrc: number
-  readonly #clockRateHz: number
+  #clockRateHz: number
   #received = 0
   #receivedBefore = 0
   #expectedBefore = 0
@@ -26,6 +26,14 @@ export class ReceptionStatistics {
   constructor(ssrc: number, clockRateHz: number) {
     this.#ssrc = ssrc
     this.#clockRateHz = clockRateHz
+  }
+
+  /** Of a payload type with another clock: jitter is measured anew. */
+  set clockRateHz(clockRateHz: number) {
+    if (clockRateHz === this.#clockRateHz) return
+    this.#clockRateHz = clockRateHz
+    this.#jitter = 0
+    this.#transit = Number.NaN
   }
 
   /** A packet of the SSRC came, whatever it is good for. */

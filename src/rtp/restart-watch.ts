@@ -11,17 +11,18 @@ const MAX_DIFFERENCE_MS = 1000
 
 /** Finds senders that begin their sequence numbers anew, and keeps old packets and outages apart from them. */
 export class RestartWatch {
-  readonly #clockRateHz: number
+  /** Of RTP time. */
+  clockRateHz: number
   #suspect: RtpPacket | undefined
 
   constructor(clockRateHz: number) {
-    this.#clockRateHz = clockRateHz
+    this.clockRateHz = clockRateHz
   }
 
   /** Whether `packet` lies where only a sender that began anew can have put it. `ahead`: of the newest; `behind`: what is next. */
   isSuspect(packet: RtpPacket, newest: RtpPacket, ahead: number, behind: number): boolean {
     if (ahead <= MAX_DROPOUT && behind <= MAX_MISORDER) return false
-    const mediaMs = (((packet.timestamp - newest.timestamp) | 0) * 1000) / this.#clockRateHz
+    const mediaMs = (((packet.timestamp - newest.timestamp) | 0) * 1000) / this.clockRateHz
     if (ahead < 0) return mediaMs > 0 || mediaMs < -MAX_AGE_MS
     return Math.abs(mediaMs - (packet.arrivalMs - newest.arrivalMs)) > MAX_DIFFERENCE_MS
   }

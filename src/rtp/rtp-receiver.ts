@@ -45,7 +45,7 @@ export type RtpReceiverFigures = Pick<
 > & {
   /** Restarts of the sequence numbers. */
   readonly resets: number
-  /** Of a restart that was not confirmed, or before the first packet: left out. */
+  /** Whose numbers fit no others, so that they seemed to be of a restart which never was: left out. */
   readonly packetsStray: number
   /** Round trip by how soon retransmissions come, ms; undefined before the first. */
   readonly rttMs: number | undefined
@@ -59,6 +59,8 @@ const MAX_MISSING = 2000
 const MAX_HELD_PACKETS = 8192
 const MAX_HELD_BYTES = 8 << 20
 const NO_RTX = 255
+/** Added to the first sequence number, so that what it has overtaken has a number above 0, too. */
+const FIRST_CYCLE = 0x10000
 
 /**
  * Receives one encoding: one SSRC and the SSRC of its retransmissions. Packets go on in order, each once; what is missing is asked
@@ -93,6 +95,8 @@ export class RtpReceiver {
   #rtx = 0
   #resets = 0
   #stray = 0
+  /** Numbers before the first packet that were asked for. */
+  #askedBefore = 0
 
   constructor(options: RtpReceiverOptions) {
     this.ssrc = options.ssrc
@@ -123,6 +127,11 @@ export class RtpReceiver {
     this.#missing.rttMs = rttMs
   }
 
+  /** Of the payload type that comes now. */
+  set clockRateHz(clockRateHz: number) {
+    this.#statistics.clockRateHz = this.#restarts.clockRateHz = clockRateHz
+  }
+
   /** Asks again, gives up. `nowMs` as `RtpPacket.arrivalMs`. */
   tick(nowMs: number): void {
     if (this.#start !== undefined) this.#await(this.#start, nowMs)
@@ -134,7 +143,8 @@ export class RtpReceiver {
 
   /** For the next receiver report, whose interval ends with it; undefined before the first packet. */
   reportBlock(nowMs: number): ReportBlock | undefined {
-    return this.#first < 0 ? undefined : this.#statistics.block(this.#first, this.#highest, nowMs)
+    if (this.#first < 0) return undefined
+    return this.#statistics.block(this.#first - FIRST_CYCLE, this.#highest - FIRST_CYCLE, nowMs)
   }
 
   figures(): RtpReceiverFigures {
@@ -147,7 +157,7 @@ export class RtpReceiver {
       packetsDuplicate: this.#duplicate,
       packetsLate: this.#late,
       lossRate: expected === 0 ? 0 : this.#lost / expected,
-      nacks: this.#missing.nacks,
+      nacks: this.#askedBefore + this.#missing.nacks,
       rtx: this.#rtx,
       jitterMs: this.#statistics.jitterMs,
       bitrateBps: this.#statistics.bitrateBps,
@@ -170,7 +180,9 @@ export class RtpReceiver {
       return
     }
     const asked = this.#asks ? start.ask() : []
-    if (asked.length > 0) this.#outbox.nack(this.ssrc, asked)
+    if (asked.length === 0) return
+    this.#askedBefore += asked.length
+    this.#outbox.nack(this.ssrc, asked)
   }
 
   #begin(start: HeldStart): void {
@@ -204,12 +216,10 @@ export class RtpReceiver {
       this.#media(original)
       return
     }
-    if (this.#next < 0) this.#stray++
     if (original === undefined || this.#next < 0) return
     const sequence = this.#highest + sequenceDelta(this.#highest & 0xffff, original.sequenceNumber)
-    if (sequence > this.#highest) this.#stray++
-    else if (sequence < this.#next ? this.#tooLate(original, sequence) : this.#fill(original, sequence, true))
-      this.#rtx++
+    if (sequence > this.#highest) return
+    if (sequence < this.#next ? this.#tooLate(original, sequence) : this.#fill(original, sequence, true)) this.#rtx++
   }
 
   #outOfLine(packet: RtpPacket, sequence: number): void {
@@ -227,7 +237,7 @@ export class RtpReceiver {
 
   /** The first of all. */
   #enter(packet: RtpPacket): void {
-    this.#first = this.#highest = 0x10000 + packet.sequenceNumber
+    this.#first = this.#highest = FIRST_CYCLE + packet.sequenceNumber
     this.#next = this.#first + 1
     this.#newest = packet
     this.#statistics.arrived(packet)

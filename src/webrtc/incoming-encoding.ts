@@ -4,6 +4,7 @@ import type { MediaClock, TrackClock } from '../rtp/media-clock.ts'
 import type { RtpPacket } from '../rtp/packet.ts'
 import type { SenderReport } from '../rtp/rtcp.ts'
 import type { RtcpOutbox } from '../rtp/rtcp-outbox.ts'
+import type { RtpReceiverFigures } from '../rtp/rtp-receiver.ts'
 import type { DemuxEncoding } from './demux.ts'
 import type { EarlyReports } from './early-reports.ts'
 import { IncomingStream, type IncomingStreamSink } from './incoming-stream.ts'
@@ -43,6 +44,9 @@ export interface EncodingFigures {
   malformed: number
 }
 
+/** What is measured of packets as they come, as last known. */
+export type ReceptionMeasures = Pick<RtpReceiverFigures, 'jitterMs' | 'bitrateBps' | 'rttMs'>
+
 /** One layer of one m-line. Its SSRC may change: it goes on as the same encoding. */
 export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
   readonly media: IncomingMedia
@@ -53,6 +57,7 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
   readonly #trackClocks: Map<number, TrackClock>
   readonly #sink: IncomingEncodingSink
   readonly #past = noFigures()
+  #pastMeasures: ReceptionMeasures = { jitterMs: 0, bitrateBps: 0, rttMs: undefined }
   #stream: IncomingStream | undefined
 
   constructor(
@@ -120,6 +125,10 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
     return figures
   }
 
+  get measures(): ReceptionMeasures {
+    return this.#stream?.receiver.figures() ?? this.#pastMeasures
+  }
+
   /** Gives out what is held. */
   finish(): void {
     this.#leave()
@@ -129,6 +138,7 @@ export class IncomingEncoding implements DemuxEncoding, IncomingStreamSink {
   #leave(): void {
     if (this.#stream === undefined) return
     this.#stream.finish()
+    this.#pastMeasures = this.#stream.receiver.figures()
     addStream(this.#past, this.#stream)
   }
 }
@@ -143,11 +153,11 @@ export function sumFigures(all: readonly EncodingFigures[]): EncodingFigures {
 function addStream(sum: EncodingFigures, stream: IncomingStream): void {
   const received = stream.receiver.figures()
   const { malformedPayloads, ...counts } = stream.counts()
-  const { packets, packetsLost, packetsRecovered, packetsDuplicate, packetsLate, nacks, rtx } = received
+  const { packets, packetsLost, packetsRecovered, packetsDuplicate, packetsLate, packetsStray, nacks, rtx } = received
   add(sum, {
     ...{ packets, packetsLost, packetsRecovered, packetsDuplicate, packetsLate, nacks, rtx },
     ...counts,
-    malformed: malformedPayloads,
+    malformed: malformedPayloads + packetsStray,
   })
 }
 

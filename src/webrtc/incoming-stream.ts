@@ -188,6 +188,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
       return false
     }
     this.#payloadType = payloadType
+    this.receiver.clockRateHz = format.clockRateHz
     const before = this.#format
     if (before?.codec === format.codec && before.clockRateHz === format.clockRateHz) return true
     this.#leaveFormat()

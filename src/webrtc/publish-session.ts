@@ -60,7 +60,6 @@ export class PublishSession implements EngineSession, TransportHandler {
   #transport: Transport | undefined
   #nextTrackId: number
   #figuresAtMs = 0
-  #knownSsrcs = 0
   #isUnflushed = false
   #isOver = false
 
@@ -192,10 +191,7 @@ export class PublishSession implements EngineSession, TransportHandler {
   #report(nowMs: number): void {
     this.#figuresAtMs = nowMs
     const streams = this.lines.flatMap((line) => line.encodings.flatMap(({ stream }) => stream ?? []))
-    if (streams.length !== this.#knownSsrcs) {
-      this.#knownSsrcs = streams.length
-      this.#feedback.ssrcs = streams.map(({ ssrc }) => ssrc)
-    }
+    this.#feedback.ssrcs = streams.map(({ ssrc }) => ssrc)
     const blocks = streams.flatMap(({ receiver }) => receiver.reportBlock(nowMs) ?? [])
     if (this.#deadlines.isConnected) {
       this.#outbox.receiverReport(blocks)
@@ -207,9 +203,10 @@ export class PublishSession implements EngineSession, TransportHandler {
   }
 
   #figures(): SessionFigures {
-    const { remote } = this.#transport?.stats ?? {}
+    const { remote, rttMs: pairMs } = this.#transport?.stats ?? {}
     const { lastHeardMs } = this.#deadlines
-    return publishFigures(this.lines, this.#demux.strays, { rttMs: this.#downlink.rttMs, lastHeardMs, remote })
+    const rttMs = this.#downlink.rttMs ?? pairMs
+    return publishFigures(this.lines, this.#demux.strays, { rttMs, lastHeardMs, remote })
   }
 
   /** Counts a packet that cannot be read. Who sends hardly anything else is no publisher, and costs more than one. */

@@ -12,7 +12,7 @@ export function trackFigures(
 ): SourceTrackFigures {
   const sum = sumFigures(encodings.map((encoding) => encoding.figures()))
   const taken = outlet?.current ?? encodings[0]
-  const received = taken?.stream?.receiver.figures()
+  const measures = taken?.measures
   const written = outlet?.track
   const track = written?.track
   const expected = sum.packets + sum.packetsLost
@@ -38,8 +38,8 @@ export function trackFigures(
     plis: sum.plis,
     firs: sum.firs,
     rtx: sum.rtx,
-    jitterMs: received?.jitterMs ?? 0,
-    bitrateBps: received?.bitrateBps ?? 0,
+    jitterMs: measures?.jitterMs ?? 0,
+    bitrateBps: measures?.bitrateBps ?? 0,
     ...(track?.kind === 'video' && track.width > 0 ? { width: track.width, height: track.height } : {}),
     resolutionChanges: written?.resolutionChanges ?? 0,
   }

@@ -21,6 +21,7 @@ export class MemoryTransport implements Transport {
   readonly rtp: Buffer[] = []
   /** RTCP that was sent to the peer. */
   readonly rtcp: RtcpPacket[] = []
+  rttMs: number | undefined
   onRtcp: (packet: RtcpPacket) => void = () => {}
 
   constructor(handler: TransportHandler) {
@@ -28,7 +29,7 @@ export class MemoryTransport implements Transport {
   }
 
   get stats(): TransportStats {
-    return { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0, rttMs: 20, remote: 'memory' }
+    return { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0, rttMs: this.rttMs, remote: 'memory' }
   }
 
   send(packet: Uint8Array): boolean {
