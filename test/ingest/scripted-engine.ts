@@ -48,6 +48,8 @@ export class ScriptedEngine implements MediaEngine {
   readonly watched: ScriptedSession<WatchRequest, SessionSink>[] = []
   /** What the next request is refused with. */
   refusal: Error | undefined
+  /** Each session ends as soon as it is there. */
+  isBroken = false
   /** Awaited before an offer is taken. */
   delay: Promise<void> | undefined
   isClosed = false
@@ -56,6 +58,7 @@ export class ScriptedEngine implements MediaEngine {
     await this.#look(request.offer)
     const session = new ScriptedSession(request, sink)
     this.published.push(session)
+    if (this.isBroken) sink.end({ reason: 'failed', code: 'TD_MEDIA_PROCESS' })
     return session
   }
 

@@ -242,6 +242,16 @@ describe('an offer that is not taken', () => {
     expect(all.engine.published).toHaveLength(1)
   })
 
+  it('and one that breaks as it is taken, neither', async () => {
+    const all = rig()
+    all.engine.isBroken = true
+    const session = await all.whip.create(address, offer)
+    expect([all.whip.find(session.id), all.hub.streams, all.whip.stats.sessions]).toEqual([undefined, [], 0])
+    expect(all.whip.stats).toMatchObject({ started: 1, ended: { lost: 1 } })
+    expect(all.engine.published[0].isClosed).toBe(true)
+    await all.whip.finish()
+  })
+
   it('when the server ends meanwhile, neither', async () => {
     const all = rig()
     const before = await publish(all)

@@ -115,6 +115,16 @@ describe('an answer', () => {
     expect(sections.map(({ direction }) => direction)).toEqual(['inactive', 'recvonly'])
   })
 
+  it('says of m-lines beyond those that it can receive that they are not received', () => {
+    const [head, audio] = offerOf('chromium-camera').split(/(?=m=)/)
+    const mids = Array.from({ length: 18 }, (_, i) => i)
+    const lines = mids.map((mid) => audio.replace('a=mid:0', `a=mid:${mid}`))
+    const offer = head.replace('BUNDLE 0 1', `BUNDLE ${mids.join(' ')}`) + lines.join('')
+    const { media, sections } = negotiated(offer)
+    expect(media).toHaveLength(16)
+    expect(sections.map(({ direction }) => direction)).toEqual([...Array(16).fill('recvonly'), 'inactive', 'inactive'])
+  })
+
   it('says why nothing can be taken', () => {
     expect(() => negotiated(offerOf('obs'), { videoCodecs: ['av1'], audioCodecs: [] })).toThrow(UnsupportedError)
     expect(() => negotiated(offerOf('obs').replaceAll('a=sendonly', 'a=recvonly'))).toThrow(UnsupportedError)

@@ -137,8 +137,10 @@ export class WhipIngest {
     this.#started++
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref()
     session.feed(stream)
-    if (session.isEnded) stream.end('lost') // broke in the very moment
     logger.info({ ...address, peer }, 'publishing started')
+    if (!session.isEnded) return
+    stream.end('lost') // broke in the very moment, before it could be let go of
+    this.#over(session)
   }
 
   #tick(): void {

@@ -35,7 +35,7 @@ const AUDIO_EXTENSIONS: readonly HeaderExtension[] = [
   'absCaptureTime',
   'audioLevel',
 ]
-/** M-lines with media of one session. */
+/** M-lines with media of one session; those beyond are answered as inactive. */
 const MAX_INCOMING = 16
 
 /**
@@ -52,10 +52,11 @@ export function negotiatePublish(
   const sections: AnswerSection[] = []
   const media: IncomingMedia[] = []
   for (const offered of description.media) {
-    const section = bundle.members.has(offered) ? answerSection(offered, request, extensions) : undefined
+    const isFull = media.length >= MAX_INCOMING
+    const section = bundle.members.has(offered) ? answerSection(offered, request, extensions, isFull) : undefined
     sections.push(section ?? rejected(offered, midOf(offered)))
     for (const { name, id } of section?.extensions ?? []) extensions[name] = id
-    if (section?.direction !== 'recvonly' || media.length >= MAX_INCOMING) continue
+    if (section?.direction !== 'recvonly') continue
     media.push(incoming(section, request, media))
   }
   if (media.length === 0) {
@@ -69,13 +70,14 @@ function answerSection(
   offered: MediaDescription,
   request: Pick<PublishRequest, 'videoCodecs' | 'audioCodecs'>,
   taken: ExtensionIds,
+  isFull: boolean,
 ): AnswerSection | undefined {
   if (!isRtp(offered) || (offered.media !== 'video' && offered.media !== 'audio')) return undefined
   const isVideo = offered.media === 'video'
   const formats = chooseFormats(payloadFormats(offered), isVideo ? request.videoCodecs : request.audioCodecs)
   if (formats.length === 0) return undefined
   const offers = directionOf(offered)
-  const direction = offers === 'sendonly' || offers === 'sendrecv' ? 'recvonly' : 'inactive'
+  const direction = !isFull && (offers === 'sendonly' || offers === 'sendrecv') ? 'recvonly' : 'inactive'
   const extensions = answerExtensions(offered, isVideo ? VIDEO_EXTENSIONS : AUDIO_EXTENSIONS, taken)
   const rids = isVideo && direction === 'recvonly' && hasRid(extensions) ? offeredRids(offered) : []
   return { offered, direction, mid: midOf(offered), formats, extensions, rids, streamLines: [] }
