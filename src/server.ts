@@ -23,6 +23,7 @@ import type { UploadIngest } from './ingest/upload/upload-ingest.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
 import type { Logger } from './media/ports.ts'
+import type { Replay } from './media/replay.ts'
 import { AuditLog } from './recorder/audit.ts'
 import { Recorder } from './recorder/recorder.ts'
 import type { RecoveryProgress } from './recorder/recovery.ts'
@@ -32,6 +33,7 @@ import { packageVersion } from './server/version.ts'
 import { WebrtcDoors } from './server/webrtc.ts'
 import { openWorks, type ServerWorks } from './server/works.ts'
 import type { RecordingService } from './service/recording-service.ts'
+import type { JournalEntry } from './state/journal.ts'
 import { SqliteJournal } from './state/sqlite-journal.ts'
 import type { StateStore } from './state/store.ts'
 import { DiskStorage } from './storage/disk.ts'
@@ -106,6 +108,7 @@ export class TapedeckServer {
       audit: this.#audit,
       config: { ...recorderSettings(settings), recordAll: false }, // the service does it
       logger,
+      replays: (entry) => this.#replays(entry),
     })
     this.uploads = makeUploads({ settings, hub: this.hub, storage: this.#storage, logger })
     this.#rtmp = new RtmpListeners(settings, { hub: this.hub, access: this.#access, logger })
@@ -150,7 +153,9 @@ export class TapedeckServer {
       void this.#webrtc?.lookAtPort()
       await this.recorder.start()
       this.#works.service.open()
+      await this.#works.service.revived()
       await this.uploads.open()
+      void this.recorder.recovered().then(() => this.uploads.forgetReplays())
       addresses = { ...addresses, ...(await this.#rtmp.listen()) }
     } catch (error) {
       await this.stop({ deadlineMs: 0 })
@@ -216,6 +221,12 @@ export class TapedeckServer {
     await this.#attempt('state', store?.close())
   }
 
+  /** What uploads bring again of a file that a crash left: only where its recording goes on, and takes it. */
+  async #replays({ path, room, participant }: JournalEntry): Promise<readonly Replay[]> {
+    const replays = await this.uploads.replays({ room, participant })
+    return this.#works?.service.takesOn(path) === true ? replays : []
+  }
+
   #makeWebrtc({ service }: ServerWorks): WebrtcDoors | undefined {
     const { settings, hub } = this
     if (settings.webrtc === 'off' || settings.http === 'off') return undefined
@@ -224,12 +235,12 @@ export class TapedeckServer {
   }
 
   #makeHttp({ store, events, jobs, service, node }: ServerWorks): HttpServer | undefined {
-    const { http, maxRequestRate, iceServer: iceServers = [] } = this.settings
+    const { http, maxRequestRate } = this.settings
     if (http === 'off') return undefined
     const version = packageVersion()
     const publicUrl = this.settings.publicUrl?.replace(/\/+$/, '')
     const common = { access: this.#access, logger: this.#logger, maxRequestRate, publicUrl }
-    const protocols = this.#webrtc?.protocols ?? []
+    const { protocols = [], iceServers = { urls: [] } } = this.#webrtc ?? {}
     return new HttpServer({
       ...http,
       ...common,

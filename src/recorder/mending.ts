@@ -1,7 +1,10 @@
 import { repairContainer } from '../container/formats.ts'
 import type { Progress, RepairReport } from '../container/reader.ts'
+import type { SampleBound } from '../container/sample-bound.ts'
 import type { EditableFile } from '../media/ports.ts'
+import type { Replay } from '../media/replay.ts'
 import type { OpenFile, Storage } from '../storage/ports.ts'
+import { seamOf } from './seam.ts'
 
 /** Less than this shows no format yet, bytes. */
 const MIN_BYTES = 12
@@ -13,20 +16,33 @@ export interface MendReport extends RepairReport {
   readonly sizeBytes: number
   /** It held no frame, and was removed. */
   readonly removed: boolean
+  /** Frames that were left out: their source gives them again. */
+  readonly replayed: number
+}
+
+/** How a file is mended. */
+export interface MendOptions {
+  readonly onProgress?: Progress
+  /** What comes again, of each of its sources, and is left out therefore. */
+  readonly replays?: readonly Replay[] | undefined
 }
 
 /**
  * Repairs a file of ours that was left unfinished. When there is no room for what a repair appends, that is cut off again,
- * so that the file plays as before and can be tried again. A file that was left before its first frame is removed.
+ * so that the file plays as before and can be tried again. A file that was left before its first frame is removed, and so is one
+ * of which every frame comes again.
  */
-export async function mendFile(storage: Storage, path: string, onProgress?: Progress): Promise<MendReport> {
+export async function mendFile(storage: Storage, path: string, options: MendOptions = {}): Promise<MendReport> {
   const file = await storage.open(path)
   const leftBytes = file.sizeBytes
   try {
-    const report = leftBytes < MIN_BYTES ? NOTHING : await mend(file, onProgress)
-    const removed = report.frames === 0 && leftBytes <= MAX_FRAMELESS_BYTES
+    const { replays = [], onProgress } = options
+    const seam = replays.length === 0 ? undefined : await seamOf(file, replays)
+    const isNothing = leftBytes < MIN_BYTES || seam?.isAll === true
+    const report = isNothing ? NOTHING : await mend(file, onProgress, seam?.bound)
+    const removed = report.frames === 0 && (leftBytes <= MAX_FRAMELESS_BYTES || seam?.isAll === true)
     if (removed) await storage.remove(path)
-    return { ...report, sizeBytes: file.sizeBytes, removed }
+    return { ...report, sizeBytes: file.sizeBytes, removed, replayed: seam?.frames ?? 0 }
   } finally {
     await file.close()
   }
@@ -34,10 +50,14 @@ export async function mendFile(storage: Storage, path: string, onProgress?: Prog
 
 const NOTHING: RepairReport = { changed: false, frames: 0, durationMs: 0, lostBytes: 0, faults: [] }
 
-async function mend(file: OpenFile, onProgress: Progress | undefined): Promise<RepairReport> {
+async function mend(
+  file: OpenFile,
+  onProgress: Progress | undefined,
+  bound: SampleBound | undefined,
+): Promise<RepairReport> {
   const cautious = new CautiousFile(file)
   try {
-    return await repairContainer(cautious, onProgress)
+    return await repairContainer(cautious, onProgress, bound)
   } catch (error) {
     await cautious.undoAppend()
     throw error

@@ -6,7 +6,8 @@ import { LiveStream, type StreamAddress } from '../live/stream.ts'
 import type { EndReason } from '../live/subscriber.ts'
 import { MisuseError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
-import type { Journal } from '../state/journal.ts'
+import type { Replay } from '../media/replay.ts'
+import type { Journal, JournalEntry } from '../state/journal.ts'
 import type { Storage } from '../storage/ports.ts'
 import { type Audit, noAudit } from './audit.ts'
 import type { RecorderConfig } from './config.ts'
@@ -36,6 +37,8 @@ export interface RecorderOptions {
   readonly config: RecorderConfig
   readonly logger: Logger
   readonly audit?: Audit
+  /** See `RecoveryOptions`. */
+  replays?(entry: JournalEntry): Promise<readonly Replay[]>
   /** A monotonic clock, ms; `performance.now` by default. */
   readonly now?: () => number
 }
@@ -110,7 +113,7 @@ export class Recorder {
       leastBytes: config.minFreeMb * 1_000_000,
       logger,
     })
-    this.#recovery = new Recovery({ storage, register, audit, logger })
+    this.#recovery = new Recovery({ ...options, register, audit })
   }
 
   /** Where recordings go, absolute. */

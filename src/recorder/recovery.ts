@@ -1,5 +1,6 @@
 import { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
+import type { Replay } from '../media/replay.ts'
 import type { JournalEntry } from '../state/journal.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { Audit } from './audit.ts'
@@ -15,6 +16,8 @@ export interface RecoveryOptions {
   readonly register: OpenFileRegister
   readonly audit: Audit
   readonly logger: Logger
+  /** Asked of each file: what its sources give again, so that it is not there twice. Nothing by default. */
+  replays?(entry: JournalEntry): Promise<readonly Replay[]>
 }
 
 /** How far recovery has come. */
@@ -121,12 +124,15 @@ export class Recovery {
     const { id, path, room, participant } = entry
     const fields = { path, room, participant }
     try {
-      const { frames, durationMs, lostBytes, changed, faults, removed } = await mendFile(storage, path)
+      const replays = await this.#options.replays?.(entry)
+      const { replayed, ...report } = await mendFile(storage, path, { replays })
+      const { frames, durationMs, lostBytes, changed, faults, removed } = report
       if (removed) {
-        audit.note('deleted', path, { room, participant, reason: 'no frame in it after a crash' })
+        const reason = replayed > 0 ? 'all of it comes again' : 'no frame in it after a crash'
+        audit.note('deleted', path, { room, participant, reason })
         logger.info(fields, 'file that a crash left before its first frame is removed')
       } else {
-        const facts = { frames, durationMs, lostBytes }
+        const facts = { frames, durationMs, lostBytes, ...(replayed > 0 ? { replayed } : {}) }
         audit.note('repaired', path, { room, participant, ...facts, changed, faults: faults.length })
         logger.info({ ...fields, ...facts }, 'file that a crash left is repaired and complete')
       }

@@ -47,6 +47,12 @@ export function withoutPartNumber(path: string): string {
   return path.slice(0, path.length - extension.length).replace(PART_NUMBER, '') + extension
 }
 
+/** Where the manifest of the recording may lie that a file belongs to. */
+export function manifestsFor(path: string): string[] {
+  const beside = automaticManifestPath(path)
+  return [...new Set([beside, automaticManifestPath(withoutPartNumber(path)), join(dirname(path), MANIFEST_NAME)])]
+}
+
 /** Whether a path has the name of a manifest. */
 export function isManifestPath(path: string): boolean {
   return basename(path) === MANIFEST_NAME || path.endsWith(AUTOMATIC_ENDING)

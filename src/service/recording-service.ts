@@ -6,7 +6,7 @@ import { type CatalogueRecord, isFinal } from './catalogue-record.ts'
 import { cleanUp } from './clean-up.ts'
 import type { Capacity, RecordingControl, RoomView, StartRequest } from './control.ts'
 import { ElsewhereError, FileUnknownError, StoppingError } from './errors.ts'
-import { locateFile } from './manifest-place.ts'
+import { locateFile, manifestsFor } from './manifest-place.ts'
 import { newMarker } from './markers.ts'
 import { planOf } from './recording-plan.ts'
 import type { RoomRecording } from './room-recording.ts'
@@ -58,6 +58,19 @@ export class RecordingService implements RecordingControl {
   /** Resolves when no recording of a dead process is live any more, and results of jobs that were missed are taken in. */
   reconciled(): Promise<void> {
     return this.#reconciled
+  }
+
+  /** Resolves when all recordings go on that are to: whoever publishes then is taken in from the first frame. */
+  revived(): Promise<void> {
+    return this.#works.revived()
+  }
+
+  /** Whether the recording that a file belongs to takes frames now. */
+  takesOn(path: string): boolean {
+    const places = manifestsFor(path)
+    return this.#works.keeper.rooms.some(({ isOpen, record: { status, entry } }) => {
+      return isOpen && status === 'recording' && entry.manifest_path !== null && places.includes(entry.manifest_path)
+    })
   }
 
   /** Finishes all recordings; what has to be done by jobs is left to the next start. Never throws. */

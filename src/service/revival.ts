@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../media/ports.ts'
 import type { Recorder } from '../recorder/recorder.ts'
@@ -12,7 +11,7 @@ import type { Storage } from '../storage/ports.ts'
 import type { Catalogue } from './catalogue.ts'
 import { leftFiles } from './left-files.ts'
 import type { ManifestStore } from './manifest.ts'
-import { automaticManifestPath, locateFile, MANIFEST_NAME, withoutPartNumber } from './manifest-place.ts'
+import { locateFile, manifestsFor } from './manifest-place.ts'
 import { isAbandoned } from './ownership.ts'
 import { awaitedSince, Past } from './past.ts'
 import { planOfEntry, type RequestDefaults } from './recording-plan.ts'
@@ -208,10 +207,4 @@ export class Revival {
     const isLeft = (path: string, modifiedAtMs: number) => left.has(path) || modifiedAtMs < performance.timeOrigin
     return leftFiles(entry, { storage, recordDir, unfinished, isLeft })
   }
-}
-
-/** Where the manifest of the recording may lie that a file belongs to. */
-function manifestsFor(path: string): string[] {
-  const beside = automaticManifestPath(path)
-  return [...new Set([beside, automaticManifestPath(withoutPartNumber(path)), join(dirname(path), MANIFEST_NAME)])]
 }

@@ -91,6 +91,11 @@ export class ServiceWorks {
     })
   }
 
+  /** Resolves when it is known which of the recordings that a crash interrupted go on. */
+  revived(): Promise<void> {
+    return this.#revived
+  }
+
   /** Brings to their end what dead processes left, and takes in what jobs did meanwhile. Never throws. */
   async reconcile(): Promise<void> {
     await this.#revived

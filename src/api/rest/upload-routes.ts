@@ -58,7 +58,7 @@ export function uploadRoutes(scope: FastifyInstance, { uploads, access, logger }
     const address = await admit(request, tokenOf(request))
     readInput({ query: ROUTES.getUpload.query }, request)
     const { session } = ROUTES.getUpload.query.parse(request.query)
-    return reply.send(uploadView(uploads.status(address, session)))
+    return reply.send(uploadView(await uploads.status(address, session)))
   })
 }
 

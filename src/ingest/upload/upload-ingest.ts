@@ -6,6 +6,7 @@ import type { Hub } from '../../live/hub.ts'
 import type { StreamAddress } from '../../live/stream.ts'
 import { MisuseError } from '../../media/errors.ts'
 import type { Logger } from '../../media/ports.ts'
+import type { Replay } from '../../media/replay.ts'
 import { ChunkDirectory } from './chunk-directory.ts'
 import { ChunkSpool } from './chunk-spool.ts'
 import { UploadBusyError, UploadMissingError } from './errors.ts'
@@ -60,6 +61,10 @@ export class UploadIngest {
   readonly #participants = new Map<string, UploadParticipant>()
   /** By directory: each upload is opened once. */
   readonly #opening = new Map<string, Promise<UploadSession>>()
+  /** What an earlier run left is known. */
+  readonly #opened = Promise.withResolvers<void>()
+  /** By participant: what is read anew since this process began. */
+  readonly #replays = new Map<string, Replay[]>()
   #sessionCount = 0
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -78,11 +83,23 @@ export class UploadIngest {
     return { live, known: this.#sessionCount }
   }
 
-  /** Finds what an earlier run left, and reads on where something was not read. */
+  /** Finds what an earlier run left, and reads on where something was not read. Chunks that come before wait for it. */
   async open(): Promise<void> {
     const names = await readdir(this.#options.directory).catch(() => [])
     for (const name of names.slice(0, MAX_SESSIONS)) await this.#recover(name)
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref()
+    if (!this.#isClosed) this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref()
+    this.#opened.resolve()
+  }
+
+  /** What is read anew of a participant since `open`, for those who have some of it already. Waits for `open`. */
+  async replays({ room, participant }: StreamAddress): Promise<readonly Replay[]> {
+    await this.#opened.promise
+    return this.#replays.get(keyOf(room, participant)) ?? []
+  }
+
+  /** Nobody asks for them any more. */
+  forgetReplays(): void {
+    this.#replays.clear()
   }
 
   /**
@@ -92,6 +109,7 @@ export class UploadIngest {
    * @throws StorageError, and what `demandRoom` throws
    */
   async accept(address: StreamAddress, origin: UploadOrigin, chunk: Chunk): Promise<UploadStatus> {
+    await this.#opened.promise
     if (this.#isClosed) throw new MisuseError('uploads are closed')
     const participant = this.#participant(streamAddress(address.room, address.participant))
     const session = await this.#session(participant, origin)
@@ -105,7 +123,8 @@ export class UploadIngest {
   }
 
   /** @throws UploadMissingError */
-  status({ room, participant }: StreamAddress, session: string): UploadStatus {
+  async status({ room, participant }: StreamAddress, session: string): Promise<UploadStatus> {
+    await this.#opened.promise
     const found = this.#participants.get(keyOf(room, participant))?.sessions.get(session)
     if (found === undefined) throw new UploadMissingError(session)
     return found.status
@@ -119,6 +138,7 @@ export class UploadIngest {
   /** Ends all streams; what was not read is read after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#opened.resolve()
     clearInterval(this.#timer)
     const participants = [...this.#participants.values()]
     for (const participant of participants) participant.end('shutdown')
@@ -184,7 +204,11 @@ export class UploadIngest {
       const spool = await ChunkSpool.open(new ChunkDirectory(join(directory, name), isSynced))
       const participant = this.#participant(streamAddress(spool.facts.room, spool.facts.participant))
       const session = this.#add(participant, spool)
-      if (session.hasMore) await participant.begin(session, undefined)
+      if (!session.hasMore) return
+      const replay = await session.replay()
+      await participant.begin(session, undefined)
+      const key = keyOf(spool.facts.room, spool.facts.participant)
+      this.#replays.set(key, [...(this.#replays.get(key) ?? []), replay])
     } catch (error) {
       logger.warn({ err: error, path: join(directory, name) }, 'what is left of an upload cannot be read on')
     }

@@ -85,6 +85,12 @@ export class UploadReading {
     }
   }
 
+  /** As `run`, but for what has come already. @throws what the media has wrong */
+  runSoFar(): Promise<boolean> {
+    this.#bytes.finish()
+    return this.run()
+  }
+
   /** Ends it where it is. Idempotent. */
   stop(): void {
     this.#isStopped = true

@@ -1,8 +1,10 @@
 import { TapedeckError } from '../../media/errors.ts'
 import type { Logger } from '../../media/ports.ts'
+import type { Replay } from '../../media/replay.ts'
 import { MAX_CHUNK_BYTES } from './chunk-directory.ts'
 import type { ChunkSpool } from './chunk-spool.ts'
 import { ChunkSizeError, UploadBusyError, UploadEndedError } from './errors.ts'
+import { ReplayCollector } from './replay-collector.ts'
 import { KEPT_AFTER_MS, UploadReading, type UploadStream } from './upload-reading.ts'
 
 /** What has come in a row and waits for the recorder, bytes: a minute of 8 Mbit/s. */
@@ -115,6 +117,15 @@ export class UploadSession {
     const reading = new UploadReading(this.spool, stream, shiftMs, this.#now)
     this.#reading = reading
     this.#read = this.#run(reading, onEnd)
+  }
+
+  /** What `begin` would hand over of what has come so far, up to a bound. Nothing where it cannot be read. */
+  async replay(): Promise<Replay> {
+    const collector = new ReplayCollector()
+    const reading = new UploadReading(this.spool, collector, 0, this.#now)
+    collector.onFull = () => reading.stop()
+    await reading.runSoFar().catch(() => undefined)
+    return collector.frames
   }
 
   /** Removes what is surely in the files. `isStopping`: recordings are finished now. */
