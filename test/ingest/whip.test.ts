@@ -176,6 +176,41 @@ describe('a WHIP publisher', () => {
     expect(peer.keyframesAsked).toEqual([1, undefined])
   })
 
+  it('that sends nothing after a loss that can be decoded is asked again, and the report says so while it lasts', async () => {
+    const all = rig()
+    const { session, peer, stream, sink } = await publish(all)
+    const [camera, screen] = [videoTrack(1), videoTrack(2)]
+    let packets = 0
+    /** A second in which packets of both come; frames only of the camera, each a keyframe, where the screen is blind. */
+    const second = (frames: number, undecodableFrames: number) => {
+      packets += 10
+      all.clock.ms += 1000
+      sink.frame(heldFrame(camera, all.clock.ms, true))
+      sink.figures({
+        tracks: [
+          trackFigures({ packets, frames: packets, keyframes: packets }),
+          trackFigures({ trackId: 2, packets, frames, keyframes: 1, undecodableFrames }),
+        ],
+        lastRtpAtMs: Date.now(),
+      })
+      sink.flush()
+      session.tick()
+      return stream.publisher.report?.().fault?.code
+    }
+    sink.met('connected')
+    for (const track of [camera, screen]) sink.track(track)
+    sink.frame(heldFrame(screen, 0, true))
+    expect([second(1, 0), second(9, 0), second(18, 3)]).toEqual([undefined, undefined, undefined])
+    expect([second(18, 13), second(18, 23), second(18, 33)]).toEqual([undefined, undefined, 'TD_SOURCE_KEYFRAME'])
+    expect(peer.keyframesAsked).toEqual([undefined])
+    expect([second(18, 43), second(18, 53)]).toEqual(['TD_SOURCE_KEYFRAME', 'TD_SOURCE_KEYFRAME'])
+    expect(peer.keyframesAsked).toHaveLength(2)
+    sink.frame(heldFrame(screen, all.clock.ms, true))
+    expect(stream.publisher.report?.().fault).toBeUndefined()
+    second(19, 53)
+    expect([second(19, 63), second(28, 64), second(29, 64), second(30, 64)]).toEqual(Array(4).fill(undefined))
+  })
+
   it('that the engine loses leaves the stream lost, with the reason in the report', async () => {
     const all = rig()
     const { stream, sink } = await publish(all)

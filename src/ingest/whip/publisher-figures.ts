@@ -7,6 +7,8 @@ const MAX_LISTED_LOSSES = 100
 /** What the engine has told of a publisher so far. */
 export class PublisherFigures {
   readonly #losses: MediaLoss[] = []
+  /** Video of which packets come, and no frames: it waits for a keyframe. */
+  readonly #blind = new Set<number>()
   #lossCount = 0
   #last: SessionFigures = { tracks: [] }
 
@@ -21,9 +23,9 @@ export class PublisherFigures {
   get seesVideo(): boolean {
     return this.#last.tracks.some(isVideoThatFlows)
   }
-  /** Video comes of which there was no keyframe yet. */
+  /** Video comes of which there was no keyframe yet, or none since a loss. */
   get isBlind(): boolean {
-    return this.#last.tracks.some((track) => isVideoThatFlows(track) && track.keyframes === 0)
+    return this.#blind.size > 0
   }
   /** The share of the figures in a report. */
   get report(): Pick<SourceReport, 'tracks' | 'losses' | 'lossCount' | 'strays' | 'rttMs' | 'avOffsetMs'> {
@@ -41,6 +43,7 @@ export class PublisherFigures {
   /** What is measured of packets that come is no longer known when a session ends: the last that was known stays. */
   take(figures: SessionFigures): void {
     const { tracks, rttMs, avOffsetMs } = this.#last
+    for (const track of figures.tracks) this.#look(track)
     this.#last = {
       ...(rttMs === undefined ? {} : { rttMs }),
       ...(avOffsetMs === undefined ? {} : { avOffsetMs }),
@@ -52,10 +55,23 @@ export class PublisherFigures {
     }
   }
 
+  /** A keyframe of this track came. */
+  keyframe(trackId: number): void {
+    this.#blind.delete(trackId)
+  }
+
   loss(loss: MediaLoss): void {
     this.#lossCount++
     this.#losses.push(loss)
     if (this.#losses.length > MAX_LISTED_LOSSES) this.#losses.shift()
+  }
+
+  #look(track: SourceTrackFigures): void {
+    const before = this.#last.tracks.find(({ trackId }) => trackId === track.trackId)
+    const { frames = 0, undecodableFrames = 0 } = before ?? {}
+    if (track.frames > frames) this.#blind.delete(track.trackId)
+    else if (!isVideoThatFlows(track)) return
+    else if (track.keyframes === 0 || track.undecodableFrames > undecodableFrames) this.#blind.add(track.trackId)
   }
 }
 

@@ -143,7 +143,7 @@ export class WhipSession implements PublishSink, SourceOwner {
   frame(frame: Frame): void {
     if (this.#isEnded) return
     if (!this.#progress.isDone) this.#noteFirst(frame)
-    if (frame.key && frame.track.kind === 'video') this.#life.keyframeCame()
+    if (frame.key && frame.track.kind === 'video') this.#keyframeCame(frame.track.id)
     this.#stream?.write(frame)
   }
 
@@ -159,6 +159,7 @@ export class WhipSession implements PublishSink, SourceOwner {
 
   figures(figures: SessionFigures): void {
     if (this.#isEnded) return
+    const wasBlind = this.#figures.isBlind
     this.#figures.take(figures)
     const { lastRtpAtMs } = figures
     if (lastRtpAtMs !== undefined) {
@@ -167,6 +168,7 @@ export class WhipSession implements PublishSink, SourceOwner {
     }
     if (this.#figures.hasFeedback) this.#life.meet('feedback_seen')
     if (this.#figures.isBlind) this.#life.keyframeAsked()
+    else if (wasBlind) this.#life.keyframeCame()
   }
 
   end({ reason, code, message }: SessionEnd): void {
@@ -232,6 +234,11 @@ export class WhipSession implements PublishSink, SourceOwner {
     this.#life.meet('first_rtp')
     this.#life.move('subscribed')
     this.#life.heard()
+  }
+
+  #keyframeCame(trackId: number): void {
+    this.#figures.keyframe(trackId)
+    if (!this.#figures.isBlind) this.#life.keyframeCame()
   }
 
   #noteFirst(frame: Frame): void {
