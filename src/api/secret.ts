@@ -28,9 +28,10 @@ export class SecretError extends TapedeckError {
 
 /**
  * The key in `path`: its text without surrounding white space, as bytes.
+ * @param minBytes it is refused below that
  * @throws SecretError when it is missing, unreadable or too short
  */
-export function readSecret(path: string): Uint8Array {
+export function readSecret(path: string, minBytes = MIN_SECRET_BYTES): Uint8Array {
   let text: string
   try {
     text = readFileSync(path, 'utf8').trim()
@@ -38,10 +39,10 @@ export function readSecret(path: string): Uint8Array {
     throw new SecretError(path, `cannot be read (${codeOf(error)})`, { cause: error })
   }
   const key = Buffer.from(text)
-  if (key.length >= MIN_SECRET_BYTES) return key
+  if (key.length >= minBytes) return key
   throw new SecretError(
     path,
-    `has ${key.length} bytes, at least ${MIN_SECRET_BYTES} are needed; make one with: openssl rand -hex 32`,
+    `has ${key.length} bytes, at least ${minBytes} are needed; make one with: openssl rand -hex 32`,
   )
 }
 

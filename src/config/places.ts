@@ -23,3 +23,8 @@ export function webhookSecret(settings: Pick<Settings, 'dataDir' | 'webhookSecre
   if (settings.webhookSecretFile !== undefined) return readSecret(settings.webhookSecretFile)
   return readOrMakeSecret(join(settings.dataDir, 'webhook-secret'))
 }
+
+/** The secret that is shared with TURN servers, as long as they have it. @throws SecretError */
+export function turnSecret({ turnSecretFile }: Pick<Settings, 'turnSecretFile'>): string | undefined {
+  return turnSecretFile === undefined ? undefined : Buffer.from(readSecret(turnSecretFile, 1)).toString()
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { needsTurnSecret } from '../api/webrtc/ice-servers.ts'
 import { ConfigError, type ConfigIssue, type ConfigSource } from './error.ts'
 import { nearest } from './nearest.ts'
 import { allOptions, environmentName, kebab, type Option } from './options.ts'
@@ -182,6 +183,13 @@ function checkTogether(settings: Settings): void {
   }
   if (settings.jobConcurrency === 0 && settings.redis === undefined) {
     flag('--job-concurrency', '0 leaves jobs to "tapedeck worker", which takes them from Redis: give --redis as well')
+  }
+  const isShared = (settings.iceServer ?? []).some(needsTurnSecret)
+  if (isShared && settings.turnSecretFile === undefined) {
+    flag('--ice-server', 'turn: needs user:password before the host, or --turn-secret-file')
+  }
+  if (settings.turnSecretFile !== undefined && !isShared) {
+    flag('--turn-secret-file', 'is of use only together with an --ice-server turn:host:port')
   }
   if (settings.rtmp === 'off' && settings.rtmps === undefined && settings.http === 'off') {
     flag('--rtmp', 'off, no --rtmps, and no --http for WHIP and uploads: nobody could publish')

@@ -78,8 +78,18 @@ export const webrtcSettings = {
     .register(optionHelp, {
       ...WEBRTC,
       placeholder: 'url[,url]',
-      description: 'STUN and TURN servers, for peers and for this server',
+      description: 'STUN and TURN servers, for peers and for this server (TURN only with --webrtc-port 0)',
       allowed: 'stun:host:port or turn:user:password@host:port, separated by commas',
+      unset: 'none',
+    }),
+  turnSecretFile: z
+    .string()
+    .min(1)
+    .optional()
+    .register(optionHelp, {
+      ...WEBRTC,
+      placeholder: 'file',
+      description: 'Secret that is shared with TURN servers given as turn:host:port: peers get passwords for a day',
       unset: 'none',
     }),
   webrtcMaxBitrate: bitrate.prefault('10M').register(optionHelp, {

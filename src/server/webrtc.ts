@@ -1,5 +1,6 @@
 import type { SignallingProtocol } from '../api/webrtc/door.ts'
-import type { Settings } from '../config.ts'
+import type { IceServers } from '../api/webrtc/ice-servers.ts'
+import { type Settings, turnSecret } from '../config.ts'
 import type { Format } from '../container/reader.ts'
 import { codecPreference } from '../ingest/whip/codec-preference.ts'
 import { WhipIngest } from '../ingest/whip/whip-ingest.ts'
@@ -24,6 +25,8 @@ export interface WebrtcOptions {
 export class WebrtcDoors {
   readonly whip: WhipIngest
   readonly whep: WhepPlayback
+  /** For peers. */
+  readonly iceServers: IceServers
   readonly #engine: EngineClient
   readonly #settings: Settings
   readonly #logger: Logger
@@ -31,7 +34,8 @@ export class WebrtcDoors {
   constructor({ settings, hub, logger, formatOf }: WebrtcOptions) {
     this.#settings = settings
     this.#logger = logger
-    this.#engine = openEngine(settings, logger)
+    this.iceServers = { urls: settings.iceServer ?? [], turnSecret: turnSecret(settings) }
+    this.#engine = openEngine(settings, this.iceServers, logger)
     const engine: MediaEngine = this.#engine
     this.whip = new WhipIngest({
       hub,
@@ -76,13 +80,14 @@ export class WebrtcDoors {
   }
 }
 
-function openEngine(settings: Settings, logger: Logger): EngineClient {
-  const { webrtcPort, webrtcBind, webrtcPublicAddress = [], iceServer = [] } = settings
+function openEngine(settings: Settings, { urls, turnSecret }: IceServers, logger: Logger): EngineClient {
+  const { webrtcPort, webrtcBind, webrtcPublicAddress = [] } = settings
   return new EngineClient({
     transport: {
       udpPort: webrtcPort,
       publicAddresses: webrtcPublicAddress,
-      iceServers: iceServer.filter(isUsedHere),
+      iceServers: urls.filter((url) => isUsedHere(url, turnSecret)),
+      ...(turnSecret === undefined ? {} : { turnSecret }),
       ...(webrtcBind === undefined ? {} : { bindAddress: webrtcBind }),
     },
     queue: { videoFrames: settings.webrtcVideoQueue, audioFrames: settings.webrtcAudioQueue },
@@ -91,9 +96,9 @@ function openEngine(settings: Settings, logger: Logger): EngineClient {
 }
 
 /** The rest is for peers alone: TURN over TCP and TLS. */
-function isUsedHere(server: string): boolean {
+function isUsedHere(server: string, turnSecret: string | undefined): boolean {
   try {
-    parseIceServer(server)
+    parseIceServer(server, turnSecret)
     return true
   } catch {
     return false

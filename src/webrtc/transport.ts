@@ -60,8 +60,10 @@ export interface TransportOptions {
   readonly bindAddress?: string
   /** Addresses under which this host is reached from outside: put into host candidates beside the real ones. */
   readonly publicAddresses: readonly string[]
-  /** `stun:…`, `turn:user:password@host:port`. */
+  /** `stun:…`, `turn:user:password@host:port`; TURN only where `udpPort` is 0. */
   readonly iceServers: readonly string[]
+  /** Shared with TURN servers that are given without user and password. */
+  readonly turnSecret?: string
 }
 
 /** Makes transports. */

@@ -10,10 +10,16 @@ import { WhipIngest } from '../../src/ingest/whip/whip-ingest.ts'
 import { Hub } from '../../src/live/hub.ts'
 import { WhepPlayback } from '../../src/playback/whep/whep-playback.ts'
 import { MediaProcessError, TransportError } from '../../src/webrtc/transport-error.ts'
+import { turnCredentials } from '../../src/webrtc/turn-credentials.ts'
 import { OFFER, ScriptedEngine } from '../ingest/scripted-engine.ts'
 
 const SECRET = Buffer.from('a secret of thirty-two bytes, and more')
 const PAGE = 'https://a.example'
+const ICE_SERVERS = [
+  'stun:stun.example.net',
+  'turn:user:p%40ss@turn.example.net:3478?transport=udp',
+  'turn:shared.example.net',
+]
 const lines: string[] = []
 const log = (fields: object, message: string) => void lines.push(`${message} ${JSON.stringify(fields)}`)
 const logger = { debug: log, info: log, warn: log, error: log }
@@ -30,7 +36,7 @@ const whip = new WhipIngest({
 })
 const whep = new WhepPlayback({ hub, engine, logger })
 const open: FastifyInstance[] = []
-const at = { free: '', strict: '' }
+const at = { free: '', strict: '', guarded: '' }
 
 async function serve(requireToken: boolean, maxRequestRate: number): Promise<string> {
   const app = Fastify({ routerOptions: { maxParamLength: 1024 } })
@@ -42,7 +48,7 @@ async function serve(requireToken: boolean, maxRequestRate: number): Promise<str
     ],
     access: new Access({ requireToken, allowAnonymous: false, corsOrigins: PAGE }, new TokenKeeper(SECRET)),
     logger,
-    iceServers: ['stun:stun.example.net', 'turn:user:p%40ss@turn.example.net:3478?transport=udp'],
+    iceServers: { urls: ICE_SERVERS, turnSecret: 'north' },
     maxRequestRate,
     publicUrl: 'https://media.example/td/',
   })
@@ -51,6 +57,7 @@ async function serve(requireToken: boolean, maxRequestRate: number): Promise<str
 beforeAll(async () => {
   at.free = await serve(false, 1000)
   at.strict = await serve(true, 8)
+  at.guarded = await serve(true, 1000)
 })
 afterAll(async () => {
   whip.close()
@@ -97,10 +104,16 @@ describe('POST (RFC 9725 §4.2)', () => {
     expect(answer.headers.get('etag')).toMatch(/^"[\w-]{16}"$/)
     expect(answer.headers.get('accept-patch')).toBe('application/trickle-ice-sdpfrag')
     expect(answer.headers.get('cache-control')).toBe('no-store')
-    expect(answer.headers.get('link')).toBe(
-      '<stun:stun.example.net>; rel="ice-server", <turn:turn.example.net:3478?transport=udp>; rel="ice-server"; ' +
+    const links = answer.headers.get('link')?.split(', ')
+    expect(links?.slice(0, 2)).toEqual([
+      '<stun:stun.example.net>; rel="ice-server"',
+      '<turn:turn.example.net:3478?transport=udp>; rel="ice-server"; ' +
         'username="user"; credential="p@ss"; credential-type="password"',
-    )
+    ])
+    const [, until] =
+      /^<turn:shared.example.net>.*username="(\d+):standup%2Fp\d+"; credential="/.exec(links?.[2] ?? '') ?? []
+    expect(Number(until) - Date.now() / 1000).toBeGreaterThan(86_300)
+    expect(Number(until) - Date.now() / 1000).toBeLessThanOrEqual(86_400)
     expect(hub.find({ room: 'standup', participant })?.publisher).toMatchObject({ source: 'whip' })
     expect(lines.join('\n')).not.toContain(path.split('/').at(-1))
   })
@@ -228,11 +241,7 @@ describe('other methods (RFC 9725 §4.1, §4.2)', () => {
   it('OPTIONS says what is taken, and lets pages of the named origins in, no others', async () => {
     const { path } = await session()
     const bare = await ask('/whip/a/b', { method: 'OPTIONS' })
-    expect([bare.status, bare.headers.get('accept-post'), bare.headers.get('link')]).toEqual([
-      200,
-      'application/sdp',
-      null,
-    ])
+    expect([bare.status, bare.headers.get('accept-post')]).toEqual([200, 'application/sdp'])
     expect((await ask(path, { method: 'OPTIONS' })).headers.get('accept-patch')).toBe('application/trickle-ice-sdpfrag')
     const of = (origin: string, given: Given) => ask('/whip/a/b', { ...given, headers: { origin } })
     const { headers } = await of(PAGE, { method: 'OPTIONS' })
@@ -279,9 +288,32 @@ describe('tokens', () => {
 })
 
 it('ICE servers become links, and nothing else does', () => {
-  expect(iceServerLinks([])).toBeUndefined()
-  expect(iceServerLinks(['http://x', 'stun:a b', 'stun:h\r\nx: y'])).toBeUndefined()
-  expect(iceServerLinks(['turns:u:a%22b@[2001:db8::1]:5349?transport=tcp'])).toBe(
+  const links = (...urls: string[]) => iceServerLinks({ urls }, 'standup/alice')
+  expect(links()).toBeUndefined()
+  expect(links('http://x', 'stun:a b', 'stun:h\r\nx: y')).toBeUndefined()
+  expect(links('turns:u:a%22b@[2001:db8::1]:5349?transport=tcp')).toBe(
     '<turns:[2001:db8::1]:5349?transport=tcp>; rel="ice-server"; username="u"; credential="a\\"b"; credential-type="password"',
   )
+})
+
+it('passwords for TURN end by themselves, and are as coturn makes them', () => {
+  expect(turnCredentials('north', 'standup/alice', 1_795_281_600_999)).toEqual({
+    username: '1795368000:standup%2Falice',
+    password: 'ZSHYZyoPRKJcZ8S06vmYjK09Mwo=',
+  })
+  expect(turnCredentials('north', 'ü'.repeat(500), 0).username).toHaveLength('86400:'.length + 200)
+})
+
+it('OPTIONS tells ICE servers to who may publish, and no preflight (RFC 9725 §4.6)', async () => {
+  const ask = async (base: string, headers: Record<string, string> = {}) => {
+    const { status, headers: told } = await fetch(`${base}/whip/standup/early`, { method: 'OPTIONS', headers })
+    expect(status).toBe(200)
+    return told.get('link')
+  }
+  expect(await ask(at.free)).toContain('<turn:shared.example.net>; rel="ice-server"; username="')
+  expect(await ask(at.free, { origin: PAGE, 'access-control-request-method': 'POST' })).toBeNull()
+  expect(await ask(at.guarded)).toBeNull()
+  expect(await ask(at.guarded, { authorization: 'Bearer forged' })).toBeNull()
+  const may = await token({ rooms: ['standup'], grants: ['publish'] })
+  expect(await ask(at.guarded, { authorization: `Bearer ${may}` })).toContain('<stun:stun.example.net>')
 })

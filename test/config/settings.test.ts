@@ -151,6 +151,11 @@ describe('mistakes say which option, from where, what was given and what is allo
     [{ webrtcMaxBitrate: '10' }, '--webrtc-max-bitrate: "10" cannot be used; bits per second from 50k'],
     [{ webrtcPublicAddress: '192.0.2.1,nowhere' }, '--webrtc-public-address: "192.0.2.1,nowhere" cannot be used; IP'],
     [{ iceServer: 'stun:a,http://b' }, '--ice-server: "stun:a,http://b" cannot be used; stun:host:port'],
+    [
+      { iceServer: 'stun:a,turn:b:3478' },
+      '--ice-server: turn: needs user:password before the host, or --turn-secret-file',
+    ],
+    [{ turnSecretFile: 'x', iceServer: 'turn:u:p@b' }, '--turn-secret-file: is of use only together with'],
     [{ recordDir: '' }, '--record-dir: "" cannot be used'],
   ])('flag %j', (flags, message) => {
     expect(problem(() => read(flags))).toContain(message)

@@ -98,6 +98,16 @@ describe('ICE servers', () => {
     })
   })
 
+  it('get passwords for a day where a secret is shared, unless they have some', () => {
+    const credentials = {
+      username: expect.stringMatching(/^\d+:tapedeck$/),
+      password: expect.stringMatching(/^[\w+/]{27}=$/),
+    }
+    expect(parseIceServer('turn:turn.example.org', 'north')).toMatchObject({ port: 3478, ...credentials })
+    expect(parseIceServer('turn:me:secret@turn.example.org', 'north')).toMatchObject({ password: 'secret' })
+    expect(parseIceServer('stun:stun.example.org', 'north')).toEqual({ hostname: 'stun.example.org', port: 3478 })
+  })
+
   it.each([
     'turns:a:b@c',
     'turn:host',

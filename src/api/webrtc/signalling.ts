@@ -11,7 +11,7 @@ import { answerError } from '../error-answer.ts'
 import { MediaTypeError, MethodError, RequestRateError } from '../errors.ts'
 import type { SignalledSession, SignallingProtocol } from './door.ts'
 import { EntityTagError, EntityTagMissingError, IceRestartError, SessionMissingError } from './errors.ts'
-import { iceServerLinks } from './ice-servers.ts'
+import { type IceServers, iceServerLinks } from './ice-servers.ts'
 import { signallingQuery } from './signalling-query.ts'
 
 const SDP = 'application/sdp'
@@ -48,8 +48,7 @@ export interface SignallingOptions {
   readonly protocols: readonly SignallingProtocol[]
   readonly access: Access
   readonly logger: Logger
-  /** `stun:…`, `turn:user:password@host:port`: told to peers. */
-  readonly iceServers: readonly string[]
+  readonly iceServers: IceServers
   /** Requests per second of one address. */
   readonly maxRequestRate: number
   /** Where users reach the server; its path stands before those of sessions. */
@@ -87,14 +86,12 @@ export async function mountSignalling(app: FastifyInstance, options: SignallingO
 class Signalling {
   readonly #protocol: SignallingProtocol
   readonly #options: SignallingOptions
-  readonly #links: string | undefined
   /** Before the paths of sessions. */
   readonly #prefix: string
 
   constructor(protocol: SignallingProtocol, options: SignallingOptions) {
     this.#protocol = protocol
     this.#options = options
-    this.#links = iceServerLinks(options.iceServers)
     this.#prefix = (URL.parse(options.publicUrl ?? '')?.pathname ?? '').replace(/\/+$/, '')
   }
 
@@ -127,7 +124,10 @@ class Signalling {
       this.#sessionOf(request)
       return reply.code(204).send()
     })
-    scope.options(endpoint, async (_, reply) => reply.code(200).headers(ENDPOINT).send())
+    scope.options(endpoint, async (request, reply) => {
+      if (await this.#isToldBefore(request)) this.#tellIceServers(request, reply)
+      return reply.code(200).headers(ENDPOINT).send()
+    })
     scope.options(session, async (_, reply) => reply.code(200).headers(SESSION).send())
     scope.route({ method: ['PUT', 'PATCH', 'DELETE'], url: endpoint, handler: (request) => refuse(request, ENDPOINT) })
     scope.route({ method: ['POST', 'PUT'], url: session, handler: (request) => refuse(request, SESSION) })
@@ -142,7 +142,7 @@ class Signalling {
     const { room, participant } = session.address
     const names = [room, participant, session.id].map(encodeURIComponent).join('/')
     reply.headers({ location: `${this.#prefix}/${this.#protocol.name}/${names}`, etag: session.etag, ...SESSION_TAKES })
-    if (this.#links !== undefined) reply.header('link', this.#links)
+    this.#tellIceServers(request, reply)
     return reply.code(201).type(SDP).send(session.answer)
   }
 
@@ -157,6 +157,24 @@ class Signalling {
     }
     session.addCandidates(candidates)
     return reply.code(204).send()
+  }
+
+  #tellIceServers(request: FastifyRequest, reply: FastifyReply): void {
+    const { room, participant } = addressOf(request)
+    const links = iceServerLinks(this.#options.iceServers, `${room}/${participant}`)
+    if (links !== undefined) reply.header('link', links)
+  }
+
+  /** §4.6: for peers that have to know ICE servers before they offer; not for preflights, and not for who may not offer. */
+  async #isToldBefore(request: FastifyRequest): Promise<boolean> {
+    if (request.headers['access-control-request-method'] !== undefined) return false
+    try {
+      await this.#authorize(request)
+      return true
+    } catch (error) {
+      if (error instanceof TapedeckError) return false
+      throw error
+    }
   }
 
   async #authorize(request: FastifyRequest): Promise<void> {

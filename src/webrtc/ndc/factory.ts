@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { PeerConnection, RtcConfig, Track } from 'node-datachannel'
+import type { IceServer, PeerConnection, RtcConfig, Track } from 'node-datachannel'
 import { UnsupportedError } from '../../media/errors.ts'
 import type {
   LocalTransport,
@@ -36,7 +36,7 @@ const CLOSING_DEADLINE_MS = 5000
  */
 export class NdcTransportFactory implements TransportFactory {
   readonly #options: TransportOptions
-  readonly #config: RtcConfig
+  readonly #config: Omit<RtcConfig, 'iceServers'>
   readonly #gathering: Gathering
   readonly #associations = new Set<NdcAssociation>()
   /** Held until the library has closed them: it calls back into what would be collected. */
@@ -55,11 +55,11 @@ export class NdcTransportFactory implements TransportFactory {
       if (isIP(address) === 0 || address.includes('%'))
         throw new UnsupportedError(`public address ${address}: give an IPv4 or IPv6 address`)
     }
+    iceServersOf(options)
     this.#options = options
     this.#gathering = new Gathering(gatheringMs)
     const onePort = { enableIceUdpMux: true, portRangeBegin: options.udpPort, portRangeEnd: options.udpPort }
     this.#config = {
-      iceServers: options.iceServers.map(parseIceServer),
       ...(options.bindAddress === undefined ? {} : { bindAddress: options.bindAddress }),
       ...(options.udpPort === 0 ? {} : onePort),
     }
@@ -121,7 +121,7 @@ export class NdcTransportFactory implements TransportFactory {
 
   #peer(library: Library): PeerConnection {
     try {
-      return new library.PeerConnection('tapedeck', this.#config)
+      return new library.PeerConnection('tapedeck', { ...this.#config, iceServers: iceServersOf(this.#options) })
     } catch (error) {
       throw this.#failure(error)
     }
@@ -147,6 +147,12 @@ export class NdcTransportFactory implements TransportFactory {
       setTimeout(() => this.#held.delete(held), CLOSING_DEADLINE_MS).unref()
     }
   }
+}
+
+/** Anew for each peer, as credentials may be for a time. One port for all peers is one allocation (RFC 8656 §2.2), which serves none. */
+function iceServersOf({ iceServers, udpPort, turnSecret }: TransportOptions): IceServer[] {
+  const servers = iceServers.map((url) => parseIceServer(url, turnSecret))
+  return udpPort === 0 ? servers : servers.filter(({ relayType }) => relayType === undefined)
 }
 
 function mediaLine(library: Library) {
