@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MediaProcessError } from '../transport-error.ts'
 import type { Command, MediaProcessOptions } from './command.ts'
+import { Placement } from './placement.ts'
 import { LinkReader, type LinkSink } from './reader.ts'
 import { readShared } from './shared-read.ts'
 import { LINK_FD } from './wire.ts'
@@ -39,6 +40,7 @@ export class MediaChild {
   readonly #reader: LinkReader
   readonly #handler: MediaChildHandler
   readonly #exited: Promise<void>
+  readonly #placement: Placement | undefined
   #isGone = false
   #lastWords = ''
   /** `performance.now()` of the last thing that was heard of it, ms. */
@@ -51,6 +53,7 @@ export class MediaChild {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...ENVIRONMENT },
     })
+    this.#placement = this.#child.pid === undefined ? undefined : new Placement(this.#child.pid)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#exited = promise
     this.#child.on('exit', (code, signal) => {
@@ -120,6 +123,7 @@ export class MediaChild {
   #end(reason: string): void {
     if (this.#isGone) return
     this.#isGone = true
+    this.#placement?.stop()
     this.kill()
     this.#reader.close()
     this.#socket.destroy()

@@ -8,6 +8,8 @@ import { MEDIA_ID } from './remote-description.ts'
 
 /** The library takes so many for one peer (ICE_MAX_CANDIDATES_COUNT of libjuice is 30, with those that it finds itself). */
 const MAX_REMOTE_CANDIDATES = 20
+/** The library looks up both addresses each time it is asked which pair it uses: several system calls. So seldom, ms. */
+const REMOTE_INTERVAL_MS = 10_000
 
 /**
  * One peer's association in libdatachannel.
@@ -27,6 +29,8 @@ export class NdcAssociation implements Transport, Gatherer {
   #bytesReceived = 0
   #packetsSent = 0
   #bytesSent = 0
+  #remoteName: string | undefined
+  #remoteAskedMs = Number.NEGATIVE_INFINITY
 
   /** @param onClosed the library may be let go of */
   constructor(
@@ -96,6 +100,7 @@ export class NdcAssociation implements Transport, Gatherer {
     else if ((state === 'connected' || state === 'disconnected') && this.#state !== 'closed') {
       if (state === this.#state) return
       this.#state = state
+      this.#remoteAskedMs = Number.NEGATIVE_INFINITY
       this.#guard(() => this.#handler.onState(state))
     }
     if (state === 'closed') this.#onClosed()
@@ -151,6 +156,14 @@ export class NdcAssociation implements Transport, Gatherer {
 
   #remote(): string | undefined {
     if (this.#state !== 'connected' && this.#state !== 'disconnected') return undefined
+    const nowMs = performance.now()
+    if (nowMs - this.#remoteAskedMs < REMOTE_INTERVAL_MS) return this.#remoteName
+    this.#remoteAskedMs = nowMs
+    this.#remoteName = this.#askRemote()
+    return this.#remoteName
+  }
+
+  #askRemote(): string | undefined {
     try {
       const remote = this.#peer.getSelectedCandidatePair()?.remote
       if (remote === undefined) return undefined
