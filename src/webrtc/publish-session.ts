@@ -3,7 +3,7 @@ import { LimitError, MalformedError, TapedeckError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import { CHECKLIST, type ChecklistLine, type MediaLoss } from '../media/source-report.ts'
 import type { Track } from '../media/track.ts'
-import { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
+import type { BandwidthFeedback } from '../rtp/bandwidth-feedback.ts'
 import { MediaClock } from '../rtp/media-clock.ts'
 import { RtpPacket } from '../rtp/packet.ts'
 import { isRtcp } from '../rtp/rtcp.ts'
@@ -15,6 +15,7 @@ import { EarlyReports } from './early-reports.ts'
 import type { EngineSession, PublishRequest, PublishSink, SessionEnd, SessionFigures } from './engine.ts'
 import { IncomingEncoding } from './incoming-encoding.ts'
 import { IncomingLine } from './incoming-line.ts'
+import { publishFeedback } from './publish-feedback.ts'
 import { publishFigures } from './publish-figures.ts'
 import { writeAnswer } from './sdp/answer.ts'
 import type { PublishNegotiation } from './sdp/publish-offer.ts'
@@ -24,9 +25,6 @@ import type { LocalTransport, Transport, TransportHandler, TransportState } from
 
 /** Of our own times, ms. */
 const FIGURES_INTERVAL_MS = 1000
-/** For sound, beside the video's maximum: Opus's own, bits per second. */
-const AUDIO_BITRATE_BPS = 510_000
-
 /** Of RTCP, RFC 3550 §6.4.2: a header. */
 const MIN_PACKET_BYTES = 8
 /** Of a session: m-lines, their layers where all are kept, codecs that they change to. */
@@ -82,7 +80,7 @@ export class PublishSession implements EngineSession, TransportHandler {
     this.lines = negotiation.media.map((media, index) => new IncomingLine(media, index + 1, this.#lineContext()))
     const encodings = this.lines.flatMap((line) => line.encodings)
     this.#demux = new Demux(encodings, negotiation.extensions)
-    this.#feedback = this.#bandwidthFeedback()
+    this.#feedback = publishFeedback(negotiation, request.maxBitrateBps, this.#outbox)
   }
 
   /** The transport is there: from now on there is an answer. */
@@ -285,18 +283,5 @@ export class PublishSession implements EngineSession, TransportHandler {
         loss: (loss: MediaLoss) => this.#sink.loss(loss),
       },
     }
-  }
-
-  #bandwidthFeedback(): BandwidthFeedback {
-    const { media, extensions } = this.#negotiation
-    const has = (feedback: string) =>
-      media.some(({ formats }) => formats.some((format) => format.feedback.has(feedback)))
-    const videos = media.filter(({ kind }) => kind === 'video').length
-    return new BandwidthFeedback({
-      outbox: this.#outbox,
-      transportCc: extensions.transportCc !== undefined && has('transport-cc'),
-      remb: has('goog-remb'),
-      maxBitrateBps: videos * this.#request.maxBitrateBps + (media.length - videos) * AUDIO_BITRATE_BPS,
-    })
   }
 }
