@@ -11,8 +11,10 @@ export interface ConnectionOptions {
   readonly participant: string
   /** Not needed on the server's own machine. */
   readonly token?: TokenSource
-  /** STUN and TURN servers. */
+  /** STUN and TURN servers; those that the server names by default. */
   readonly iceServers?: readonly RTCIceServer[]
+  /** `relay`: by TURN alone. */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy
 }
 
 /** The address of `path` below the server. */

@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
+import { trickleCandidates } from './candidate-trickle.ts'
 import { authorization, type ConnectionOptions } from './connection-options.ts'
+import { iceServersOf } from './ice-servers.ts'
 import { refusalOf } from './refusal.ts'
 
-/** Candidates that were not found within this are not waited for, ms: the server learns our address from what we send. */
-const GATHERING_MS = 500
 /** From the answer to the connection, ms. */
 const CONNECTION_MS = 10_000
 /** A connection that is interrupted for so long is given up, ms. */
@@ -21,28 +21,34 @@ export class PeerSession {
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.peer = new RTCPeerConnection({ iceServers: [...(options.iceServers ?? [])], bundlePolicy: 'max-bundle' })
+    this.peer = new RTCPeerConnection(this.#configuration([]))
   }
 
   /**
-   * Offers what `peer` has now at the address that `endpoint` gives; resolves once it is connected.
+   * Offers what `peer` has now at the address that `endpoint` gives for its `mid`s, in their order; resolves once it is connected.
+   *
+   * Candidates are looked for when the answer has named the servers that tell them, and trickled.
    * @throws RefusalError, and what `fetch` throws when nobody answers
    */
-  async connect(endpoint: () => URL): Promise<void> {
-    await this.peer.setLocalDescription()
-    await this.#gathered()
-    const url = endpoint()
+  async connect(endpoint: (mids: readonly string[]) => URL): Promise<void> {
+    const offer = await this.peer.createOffer()
+    const offered = offer.sdp ?? ''
+    const url = endpoint([...offered.matchAll(/^a=mid:(.*?)\r?$/gm)].map(([, mid]) => mid))
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/sdp', ...(await authorization(this.#options)) },
-      body: this.peer.localDescription?.sdp ?? '',
+      body: offered,
     })
     if (response.status !== 201) throw await refusalOf(response)
     const location = response.headers.get('location')
     if (location !== null) this.#location = new URL(location, url)
     const sdp = await response.text()
     if (this.#isClosed) this.#remove()
-    else await this.peer.setRemoteDescription({ type: 'answer', sdp })
+    else {
+      this.#prepare(response.headers)
+      await this.peer.setLocalDescription(offer)
+      await this.peer.setRemoteDescription({ type: 'answer', sdp })
+    }
     await this.#connected()
     this.peer.addEventListener('connectionstatechange', () => this.#watch())
     this.#watch()
@@ -62,14 +68,26 @@ export class PeerSession {
     if (!this.#isClosed && this.peer.connectionState !== 'connected') this.#lose()
   }
 
-  #gathered(): Promise<void> {
-    if (this.peer.iceGatheringState === 'complete') return Promise.resolve()
-    return new Promise((resolve) => {
-      setTimeout(resolve, GATHERING_MS)
-      this.peer.addEventListener('icegatheringstatechange', () => {
-        if (this.peer.iceGatheringState === 'complete') resolve()
-      })
-    })
+  #configuration(named: readonly RTCIceServer[]): RTCConfiguration {
+    const { iceServers = named, iceTransportPolicy = 'all' } = this.#options
+    return { iceServers: [...iceServers], iceTransportPolicy, bundlePolicy: 'max-bundle' }
+  }
+
+  /** Before candidates are looked for. */
+  #prepare(answered: Headers): void {
+    const servers = iceServersOf(answered.get('link'))
+    if (servers.length > 0) this.peer.setConfiguration(this.#configuration(servers))
+    const etag = answered.get('etag')
+    if (etag !== null) trickleCandidates(this.peer, (fragment) => void this.#tell(fragment, etag))
+  }
+
+  /** What does not get through is not missed: the server learns our address from what we send, too. */
+  async #tell(body: string, etag: string): Promise<void> {
+    const location = this.#location
+    if (location === undefined || this.peer.connectionState === 'connected') return
+    const type = { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': etag }
+    const headers = { ...type, ...(await authorization(this.#options)) }
+    await fetch(location, { method: 'PATCH', headers, body }).catch(() => undefined)
   }
 
   #connected(): Promise<void> {

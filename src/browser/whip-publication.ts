@@ -31,6 +31,7 @@ export class WhipPublication {
         ...(sendEncodings === undefined ? {} : { sendEncodings }),
       })
     this.#places = {
+      // in the order of SOURCES
       microphone: place('microphone'),
       camera: place('camera', cameraEncodings(encoding)),
       screen: place('screen'),
@@ -39,7 +40,7 @@ export class WhipPublication {
 
   /** @throws RefusalError, and what `fetch` throws */
   connect(): Promise<void> {
-    return this.session.connect(() => this.#endpoint())
+    return this.session.connect((mids) => this.#endpoint(mids))
   }
 
   async replaceTrack(source: Source, track: MediaStreamTrack | null): Promise<void> {
@@ -50,14 +51,10 @@ export class WhipPublication {
     this.session.close()
   }
 
-  #endpoint(): URL {
+  #endpoint(mids: readonly string[]): URL {
     const { room, participant } = this.#options
     const url = addressOf(this.#options, 'whip', room, participant)
-    const labels = SOURCES.flatMap((source) => {
-      const { mid } = this.#places[source]
-      return mid === null ? [] : [`${mid}:${source}`]
-    })
-    url.searchParams.set('labels', labels.join(','))
+    url.searchParams.set('labels', mids.map((mid, i) => `${mid}:${SOURCES[i]}`).join(','))
     return url
   }
 }
