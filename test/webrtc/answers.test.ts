@@ -115,14 +115,26 @@ describe('an answer', () => {
     expect(sections.map(({ direction }) => direction)).toEqual(['inactive', 'recvonly'])
   })
 
-  it('says of m-lines beyond those that it can receive that they are not received', () => {
+  it('takes all that sends sound or pictures or nothing: half a publisher would mislead (RFC 9725 §4.4.3)', () => {
+    const mute = offerOf('chromium-camera').replace(
+      'UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126',
+      'UDP/TLS/RTP/SAVPF 13 126',
+    )
+    expect(mute).not.toBe(offerOf('chromium-camera'))
+    expect(() => negotiated(mute)).toThrow(/m-line 0 \(audio\) sends nothing that can be taken: wanted is one of opus/)
+    const idle = mute.replace('a=sendonly', 'a=inactive')
+    expect(negotiated(idle).sections.map(({ direction }) => direction)).toEqual(['rejected', 'recvonly'])
+  })
+
+  it('takes no more m-lines than it can receive', () => {
     const [head, audio] = offerOf('chromium-camera').split(/(?=m=)/)
-    const mids = Array.from({ length: 18 }, (_, i) => i)
-    const lines = mids.map((mid) => audio.replace('a=mid:0', `a=mid:${mid}`))
-    const offer = head.replace('BUNDLE 0 1', `BUNDLE ${mids.join(' ')}`) + lines.join('')
-    const { media, sections } = negotiated(offer)
-    expect(media).toHaveLength(16)
-    expect(sections.map(({ direction }) => direction)).toEqual([...Array(16).fill('recvonly'), 'inactive', 'inactive'])
+    const of = (count: number) => {
+      const mids = Array.from({ length: count }, (_, i) => i)
+      const lines = mids.map((mid) => audio.replace('a=mid:0', `a=mid:${mid}`))
+      return head.replace('BUNDLE 0 1', `BUNDLE ${mids.join(' ')}`) + lines.join('')
+    }
+    expect(negotiated(of(16)).media).toHaveLength(16)
+    expect(() => negotiated(of(17))).toThrow(/more than 16 m-lines/)
   })
 
   it('says why nothing can be taken', () => {

@@ -35,13 +35,13 @@ const AUDIO_EXTENSIONS: readonly HeaderExtension[] = [
   'absCaptureTime',
   'audioLevel',
 ]
-/** M-lines with media of one session; those beyond are answered as inactive. */
+/** M-lines with media of one session. */
 const MAX_INCOMING = 16
 
 /**
- * Decides what of an offer is taken.
+ * Decides what of an offer is taken: what sends sound or pictures is, or nothing at all (RFC 9725 §4.4.3).
  * @throws MalformedError for an offer that cannot be read
- * @throws UnsupportedError when there is nothing in it that can be taken
+ * @throws UnsupportedError when something that sends cannot be taken, or there is nothing in it
  */
 export function negotiatePublish(
   request: Pick<PublishRequest, 'offer' | 'videoCodecs' | 'audioCodecs' | 'labels'>,
@@ -52,16 +52,16 @@ export function negotiatePublish(
   const sections: AnswerSection[] = []
   const media: IncomingMedia[] = []
   for (const offered of description.media) {
-    const isFull = media.length >= MAX_INCOMING
-    const section = bundle.members.has(offered) ? answerSection(offered, request, extensions, isFull) : undefined
+    const section = bundle.members.has(offered) ? answerSection(offered, request, extensions) : undefined
     sections.push(section ?? rejected(offered, midOf(offered)))
     for (const { name, id } of section?.extensions ?? []) extensions[name] = id
     if (section?.direction !== 'recvonly') continue
+    if (media.length === MAX_INCOMING)
+      throw new UnsupportedError(`the offer sends on more than ${MAX_INCOMING} m-lines`)
     media.push(incoming(section, request, media))
   }
   if (media.length === 0) {
-    const codecs = [...request.videoCodecs, ...request.audioCodecs].join(', ')
-    throw new UnsupportedError(`the offer sends nothing that can be taken: wanted is one of ${codecs}`)
+    throw nothingToTake('the offer', [...request.videoCodecs, ...request.audioCodecs])
   }
   return { remote: remoteTransport(description, bundle.tagged), sections, media, extensions }
 }
@@ -70,17 +70,22 @@ function answerSection(
   offered: MediaDescription,
   request: Pick<PublishRequest, 'videoCodecs' | 'audioCodecs'>,
   taken: ExtensionIds,
-  isFull: boolean,
 ): AnswerSection | undefined {
   if (!isRtp(offered) || (offered.media !== 'video' && offered.media !== 'audio')) return undefined
   const isVideo = offered.media === 'video'
-  const formats = chooseFormats(payloadFormats(offered), isVideo ? request.videoCodecs : request.audioCodecs)
+  const wanted = isVideo ? request.videoCodecs : request.audioCodecs
+  const formats = chooseFormats(payloadFormats(offered), wanted)
+  const sends = directionOf(offered) === 'sendonly' || directionOf(offered) === 'sendrecv'
+  if (formats.length === 0 && sends) throw nothingToTake(`m-line ${midOf(offered)} (${offered.media})`, wanted)
   if (formats.length === 0) return undefined
-  const offers = directionOf(offered)
-  const direction = !isFull && (offers === 'sendonly' || offers === 'sendrecv') ? 'recvonly' : 'inactive'
+  const direction = sends ? 'recvonly' : 'inactive'
   const extensions = answerExtensions(offered, isVideo ? VIDEO_EXTENSIONS : AUDIO_EXTENSIONS, taken)
   const rids = isVideo && direction === 'recvonly' && hasRid(extensions) ? offeredRids(offered) : []
   return { offered, direction, mid: midOf(offered), formats, extensions, rids, streamLines: [] }
+}
+
+function nothingToTake(what: string, codecs: readonly string[]): UnsupportedError {
+  return new UnsupportedError(`${what} sends nothing that can be taken: wanted is one of ${codecs.join(', ')}`)
 }
 
 /** Layers can be told apart only by it. */
