@@ -1,14 +1,19 @@
 /**
- * The page of a room: `node examples/browser-room/serve.ts [port]`, beside a server that lets it in:
- * `tapedeck serve --record-all --cors-origins http://127.0.0.1:8090`.
+ * The page of a room: `npx node examples/browser-room/serve.ts [port]`, beside a server that lets it in:
+ * `npm start -- --cors-origins http://127.0.0.1:8090`.
  */
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 
+const SCRIPT = 'text/javascript; charset=utf-8'
 const FILES: Readonly<Record<string, readonly [name: string, type: string]>> = {
   '/': ['index.html', 'text/html; charset=utf-8'],
-  '/room.js': ['room.js', 'text/javascript; charset=utf-8'],
+  '/room.css': ['room.css', 'text/css; charset=utf-8'],
+  '/room.js': ['room.js', SCRIPT],
+  '/tiles.js': ['tiles.js', SCRIPT],
+  '/explain.js': ['explain.js', SCRIPT],
+  '/recorded.js': ['recorded.js', SCRIPT],
 }
 const port = Number(process.argv[2] ?? 8090)
 
