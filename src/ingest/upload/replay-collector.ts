@@ -20,6 +20,8 @@ export class ReplayCollector implements UploadStream {
 
   track(): void {}
   flush(): void {}
+  turn(): undefined {}
+  rest(): void {}
   trackId(): number {
     return ++this.#trackIds
   }

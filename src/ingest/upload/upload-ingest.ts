@@ -23,6 +23,9 @@ const TICK_MS = 500
 /** An age that a browser gives for a chunk is not believed beyond this, ms. */
 const MAX_AGE_MS = 60_000
 
+/** Frames that are noted of what earlier runs left, of all uploads together: some 30 MB. Of the others it is not known what comes again. */
+const MAX_REPLAYED = 200_000
+
 /** What uploads stand on. */
 export interface UploadIngestOptions {
   readonly hub: Hub
@@ -49,6 +52,13 @@ export interface UploadOrigin {
   readonly peer?: string | undefined
   /** How long ago the media of the chunk began, by the browser's own clock, ms. */
   readonly ageMs?: number | undefined
+}
+
+/** An upload that an earlier run left, and what is read anew of it. */
+interface Left {
+  readonly participant: UploadParticipant
+  readonly session: UploadSession
+  readonly replay: Replay
 }
 
 /**
@@ -86,7 +96,15 @@ export class UploadIngest {
   /** Finds what an earlier run left, and reads on where something was not read. Chunks that come before wait for it. */
   async open(): Promise<void> {
     const names = await readdir(this.#options.directory).catch(() => [])
-    for (const name of names.slice(0, MAX_SESSIONS)) await this.#recover(name)
+    const left: Left[] = []
+    let replayed = 0
+    for (const name of names.slice(0, MAX_SESSIONS)) {
+      const found = await this.#find(name)
+      if (found === undefined) continue
+      replayed += found.replay.length
+      left.push(replayed > MAX_REPLAYED ? { ...found, replay: [] } : found)
+    }
+    await Promise.all(left.map((each) => this.#readOn(each))) // those of one participant at the same time
     if (!this.#isClosed) this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref()
     this.#opened.resolve()
   }
@@ -198,19 +216,29 @@ export class UploadIngest {
     return session
   }
 
-  async #recover(name: string): Promise<void> {
+  /** What an earlier run left in a directory; undefined where nothing of it is to be read on. */
+  async #find(name: string): Promise<Left | undefined> {
     const { directory, isSynced, logger } = this.#options
     try {
       const spool = await ChunkSpool.open(new ChunkDirectory(join(directory, name), isSynced))
       const participant = this.#participant(streamAddress(spool.facts.room, spool.facts.participant))
       const session = this.#add(participant, spool)
-      if (!session.hasMore) return
-      const replay = await session.replay()
-      await participant.begin(session, undefined)
-      const key = keyOf(spool.facts.room, spool.facts.participant)
-      this.#replays.set(key, [...(this.#replays.get(key) ?? []), replay])
+      return session.hasMore ? { participant, session, replay: await session.replay() } : undefined
     } catch (error) {
       logger.warn({ err: error, path: join(directory, name) }, 'what is left of an upload cannot be read on')
+      return undefined
+    }
+  }
+
+  async #readOn({ participant, session, replay }: Left): Promise<void> {
+    const { room, participant: name } = participant.address
+    try {
+      await participant.begin(session, undefined)
+      const key = keyOf(room, name)
+      this.#replays.set(key, [...(this.#replays.get(key) ?? []), replay])
+    } catch (error) {
+      const fields = { err: error, room, participant: name, upload: session.id }
+      this.#options.logger.warn(fields, 'what is left of an upload cannot be read on yet')
     }
   }
 

@@ -4,6 +4,7 @@ import type { EndReason } from '../../live/subscriber.ts'
 import type { Frame } from '../../media/frame.ts'
 import type { Logger } from '../../media/ports.ts'
 import type { Track } from '../../media/track.ts'
+import { Turns } from './turns.ts'
 import type { UploadStream } from './upload-reading.ts'
 import type { UploadSession } from './upload-session.ts'
 
@@ -30,6 +31,7 @@ export class UploadParticipant {
   readonly address: StreamAddress
   readonly sessions = new Map<string, UploadSession>()
   readonly #options: UploadParticipantOptions
+  readonly #turns = new Turns()
   #stream: LiveStream | undefined
   /** Time 0 of the stream's media on our wall clock, ms since 1970. */
   #zeroMs = 0
@@ -55,7 +57,8 @@ export class UploadParticipant {
     await this.#parking
     if (session.isLive || !session.isOpen) return
     this.#stream ??= this.#publish(session, peer)
-    session.begin(this.#target(this.#stream), session.spool.facts.beganAtMs - this.#zeroMs, () => this.#over())
+    this.#turns.join(session)
+    session.begin(this.#target(this.#stream, session), session.spool.facts.beganAtMs - this.#zeroMs, () => this.#over())
   }
 
   /** Every second: what was handed over is settled; whoever says nothing for long is lost. */
@@ -87,13 +90,12 @@ export class UploadParticipant {
   #publish(session: UploadSession, peer: string | undefined): LiveStream {
     const { hub, logger, now } = this.#options
     const { beganAtMs } = session.spool.facts
-    const isFresh = session.spool.position.unitOffset === 0
     this.#zeroMs = beganAtMs
     this.#trackIds = 0
     const stream = hub.publish(this.address, {
       source: 'upload',
       ...(peer === undefined ? {} : { peer }),
-      ...(isFresh ? { beganAtMs } : {}),
+      beganAtMs: this.#firstAtMs(session),
       disconnect: (reason) => this.end(reason),
       yields: () => [...this.sessions.values()].every(({ heardAtMs }) => now() - heardAtMs >= YIELDS_AFTER_MS),
     })
@@ -101,16 +103,26 @@ export class UploadParticipant {
     return stream
   }
 
-  #target(stream: LiveStream): UploadStream {
+  #target(stream: LiveStream, session: UploadSession): UploadStream {
+    const turns = this.#turns
     return {
       track: (track: Track) => stream.track(track),
       write: (frame: Frame) => stream.write(frame),
       flush: () => stream.flush(),
+      turn: (ms) => turns.take(session, ms),
+      rest: () => turns.rest(session),
       trackId: () => ++this.#trackIds,
       get isBehind() {
         return stream.recordingBehind
       },
     }
+  }
+
+  /** When the media began that comes first now, ms since 1970. */
+  #firstAtMs(session: UploadSession): number {
+    let firstAtMs = session.nextAtMs
+    for (const each of this.sessions.values()) if (each.hasMore) firstAtMs = Math.min(firstAtMs, each.nextAtMs)
+    return firstAtMs
   }
 
   /** One upload is over: with the last of them the stream is. */

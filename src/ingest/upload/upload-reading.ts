@@ -27,6 +27,10 @@ export interface UploadStream extends UploadTarget {
   /** A recording cannot keep up: an upload can wait. */
   readonly isBehind: boolean
   flush(): void
+  /** Resolves when a frame of `ms`, by the clock of the stream, may be handed over; undefined: at once. */
+  turn(ms: number): Promise<void> | undefined
+  /** Nothing more is to be handed over, for now or for good. */
+  rest(): void
   /** An id for a further track. */
   trackId(): number
 }
@@ -94,6 +98,7 @@ export class UploadReading {
   /** Ends it where it is. Idempotent. */
   stop(): void {
     this.#isStopped = true
+    this.#stream.rest()
     this.#bytes.finish()
   }
 
@@ -120,6 +125,8 @@ export class UploadReading {
     const { alpha } = sample
     const span = sampleSpan(sample)
     if (!(await window.load(span.offset, span.size))) return // cut off at the end
+    const turn = this.#stream.turn(ms + this.#shiftMs)
+    if (turn !== undefined) await turn
     while (this.#stream.isBehind && !this.#isStopped) await delay(HOLD_MS)
     if (this.#isStopped) return
     const bytes = window.view(sample.offset, sample.size)
@@ -159,6 +166,7 @@ export class UploadReading {
 
   #rest(): void {
     this.isWaiting = true
+    this.#stream.rest()
     if (!this.#isStopped) this.#readEnd = this.#bytes.end
     this.#flush()
   }

@@ -64,6 +64,11 @@ export class UploadSession {
   get isLive(): boolean {
     return this.#reading !== undefined
   }
+  /** When the media was recorded that is read next, on our wall clock, ms since 1970. */
+  get nextAtMs(): number {
+    const { facts, position } = this.spool
+    return facts.beganAtMs + Math.max(0, position.fromMs)
+  }
   /** Nothing that came waits to be handed over. */
   get isIdle(): boolean {
     return this.#arriving.size === 0 && this.#reading?.isWaiting !== false
