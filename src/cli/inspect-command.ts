@@ -9,7 +9,9 @@ import type { KeyframeReport } from './track-survey.ts'
 /** `tapedeck inspect <file>`. */
 export function inspectCommand(done: (exitCode: number) => void): Command {
   return new Command('inspect')
-    .description('Say what is in an MP4, FLV or Matroska file: tracks, codecs, duration, gaps, keyframes, faults')
+    .description(
+      'Say what is in an MP4, FLV, WebM, Matroska or Ogg file: tracks, codecs, duration, gaps, keyframes, faults',
+    )
     .argument('<file>', 'also one that is being recorded, or torn')
     .option('--json', 'one JSON object on standard output')
     .addHelpText(

@@ -20,7 +20,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const program = new Command('tapedeck')
     .description(
-      'A recording server for live media: RTMP in; MP4, FLV and Matroska files out that play, whatever dies.',
+      'A recording server for live media: RTMP, WebRTC and uploads in; MP4, FLV, WebM and Matroska files out that play, whatever dies.',
     )
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
