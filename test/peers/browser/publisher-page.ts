@@ -175,6 +175,12 @@ class Peer {
     return await this.#connect(id, pc, options)
   }
 
+  /** What this page makes, for whoever publishes it another way. */
+  stream(): MediaStream {
+    if (this.#picture === undefined || this.#sound === undefined) throw new Error('start first')
+    return new MediaStream([this.#picture, this.#sound])
+  }
+
   async sent(id: string): Promise<SentFigures> {
     const { pc } = this.#of(id)
     const all = new Map<string, Record<string, unknown>>()
