@@ -77,6 +77,7 @@ describe('a page with tapedeck/browser', () => {
     await shows('alice')
     await alice.click('#leave')
     await stateIs(alice, 'stopped')
+    await alice.waitForFunction(() => (document.querySelector<HTMLVideoElement>('#recorded video')?.duration ?? 0) > 1)
     await Promise.all([alice.context().close(), bob.context().close()])
     await server.end()
     for (const file of server.files()) expect(await decodingFaults(join(server.recordings, file))).toBe('')
