@@ -1,6 +1,8 @@
 const NTP_EPOCH_MS = 2_208_988_800_000 // 1900 to 1970, RFC 3550 §4
 /** The middle 32 bits of a time: units to a second, RFC 3550 §6.4.1. */
 const MIDDLE_HZ = 65_536
+/** By so much a round trip may seem to be below 0: who is near rounds its delay to milliseconds. In `MIDDLE_HZ`. */
+const ROUNDING = 0.01 * MIDDLE_HZ
 
 /** A time of 64 bits at `at`, ms since 1900; of `bytes` there must be so many. */
 export function readNtpMs(bytes: Uint8Array, at: number): number {
@@ -25,5 +27,5 @@ function ntpMiddle(nowMs: number): number {
 export function roundTripMs(lastMiddle: number, delay: number, nowMs: number): number | undefined {
   if (lastMiddle === 0) return undefined
   const units = (ntpMiddle(nowMs) - lastMiddle - delay) | 0
-  return units < 0 ? undefined : (units * 1000) / MIDDLE_HZ
+  return units < -ROUNDING ? undefined : (Math.max(0, units) * 1000) / MIDDLE_HZ
 }

@@ -82,11 +82,15 @@ export class IncomingLine implements IncomingEncodingSink {
     for (const outlet of this.#outlets) outlet.tick(nowMs)
   }
 
-  /** Of each track; of the m-line itself while there is none. What packets have to say counts for the newest track. */
+  /**
+   * Of each track; of the m-line itself while there is none. What packets have to say counts for the newest track of an encoding, for
+   * the first of all where it has none.
+   */
   figures(): SourceTrackFigures[] {
     if (this.#outlets.length === 0) return [trackFigures(this.media, this.#firstTrackId, undefined, this.encodings)]
+    const [first] = this.#outlets
     return this.#outlets.map((outlet) => {
-      const own = outlet.encodings.filter(({ index }) => this.#outletOf[index] === outlet)
+      const own = this.encodings.filter(({ index }) => (this.#outletOf[index] ?? first) === outlet)
       return trackFigures(this.media, outlet.track.id, outlet, own)
     })
   }

@@ -111,6 +111,8 @@ describe('RTCP', () => {
     const middle = Math.round((ntpMs(nowMs - 1100) * 65_536) / 1000) % 2 ** 32
     expect(roundTripMs(middle, 65_536, nowMs)).toBeCloseTo(100, 0)
     expect(roundTripMs(0, 65_536, nowMs)).toBeUndefined()
+    expect(roundTripMs(middle, Math.round(1.104 * 65_536), nowMs)).toBe(0) // of who is near, rounded
+    expect(roundTripMs((middle + 65_536) % 2 ** 32, 0xffff8000, nowMs)).toBeCloseTo(600, 0) // wraps
     expect(roundTripMs(middle, 2 * 65_536, nowMs)).toBeUndefined()
   })
 
