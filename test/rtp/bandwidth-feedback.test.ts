@@ -109,6 +109,39 @@ describe('transport-wide feedback', () => {
     expect(at(19_999, 20_000)).toEqual([61_000, 61_000])
   })
 
+  it('counts its packets with 8 bits, and its time with 24 of 64 ms', () => {
+    const { feedback, tick } = feeding()
+    const from = 2 ** 24 * 64 - 25_600
+    const counts: number[] = []
+    for (let i = 0; i < 600; i++) {
+      const nowMs = from + i * 100
+      feedback.packet(i, nowMs + 0.5, 5)
+      for (const packet of tick(nowMs + 1)) {
+        if (packet.type !== 'transport-cc') continue
+        counts.push(packet.feedbackCount)
+        expect(packet.arrivalsMs).toEqual([(nowMs + 0.5) % (2 ** 24 * 64)])
+      }
+    }
+    expect(counts).toEqual(Array.from({ length: 600 }, (_, i) => i & 0xff))
+  })
+
+  it.each([-8192, -8192.25, 8191.75, 8192, 63.75, 64, -0.25])(
+    'says a delta of %d ms, in another packet where two bytes cannot hold it',
+    (deltaMs) => {
+      const { feedback, known, tick } = feeding()
+      feedback.packet(65_535, 64_000, 5)
+      feedback.packet(0, 64_000 + deltaMs, 5)
+      feedback.packet(1, 64_000 + deltaMs, 5)
+      const packets = tick(200_000)
+      expect(packets).toHaveLength(deltaMs < -8192 || deltaMs > 8191.75 ? 2 : 1)
+      expect([65_535, 0, 1].map((sequence) => known.get(sequence))).toEqual([
+        64_000,
+        64_000 + deltaMs,
+        64_000 + deltaMs,
+      ])
+    },
+  )
+
   it('is bounded at a flood, and reads its own noise', () => {
     const { feedback, tick } = feeding()
     const pick = random(3)

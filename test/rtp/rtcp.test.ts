@@ -164,6 +164,21 @@ describe('RTCP', () => {
     )
   })
 
+  it('reads every kind of chunk of transport-wide feedback, over the wrap of its sequence numbers', () => {
+    const chunks = '2003 0002 a801 e102' // a run of 3 small, one of 2 missing, 14 of one bit, 7 of two
+    const deltas = '0408ff 000102 ffff 05 7fff' // small by twos of three; large, small, large
+    const [packet] = parseRtcp(hex(`afcd 0009 00000001 00000002 fffe 001a ffffff ff ${chunks} ${deltas} 01`))
+    const from = (2 ** 24 - 1) * 64
+    const at = (...ticks: number[]) => from + ticks.reduce((sum, tick) => sum + tick, 0) / 4
+    const none = undefined
+    const narrow = [at(267), none, at(268), ...Array(10).fill(none), at(270)]
+    const wide = [at(269), none, at(274), none, none, none, at(274, 0x7fff)]
+    expect(packet).toEqual({
+      ...{ type: 'transport-cc', senderSsrc: 1, mediaSsrc: 2, baseSequence: 65_534, feedbackCount: 255 },
+      arrivalsMs: [at(4), at(12), at(267), none, none, ...narrow, ...wide],
+    })
+  })
+
   it('passes over what it does not know', () => {
     expect(parseRtcp(hex('80cf0001 00000001 84cd0002 00000001 00000002'))).toEqual([
       { type: 'xr', ssrc: 1, heard: [] },
