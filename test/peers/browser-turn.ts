@@ -7,8 +7,8 @@ const NAME = '\0tapedeck-test-browser-turn'
 export const TURN_TIMEOUT_MS = 900_000
 
 /**
- * The turn of one test file whose browser needs a processor: what several encode at once on two cores is late, and says so of
- * nothing. Resolves when it has come, with what hands it on.
+ * The turn of one test file whose peers encode in real time, browsers and others: what several encode at once on two cores is late, and
+ * says so of nothing. Resolves when it has come, with what hands it on.
  */
 export async function browserTurn(): Promise<() => Promise<void>> {
   const server = await until('the turn of this browser', taken, TURN_TIMEOUT_MS - 200_000)

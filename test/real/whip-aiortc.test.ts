@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { browserTurn, TURN_TIMEOUT_MS } from '../peers/browser-turn.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { packetsOf, probe } from '../peers/ffmpeg.ts'
 import { recorded } from '../peers/recorded.ts'
@@ -15,16 +16,19 @@ const PUBLISHED_S = 8
 const place = scratch('whip-aiortc')
 let server: WhipServer
 let proxies: UdpProxies
+let handOn: (() => Promise<void>) | undefined
 beforeAll(async () => {
+  handOn = await browserTurn()
   ;[proxies, server] = await Promise.all([
     UdpProxies.start(),
     WhipServer.start(place.path, 'http://127.0.0.1', '--reconnect-window', '0s'),
   ])
-})
+}, TURN_TIMEOUT_MS)
 afterAll(async () => {
   await proxies?.close()
   await TapedeckProcess.endAll()
   place.drop()
+  await handOn?.()
 })
 
 /** What aiortc says that it sent. */

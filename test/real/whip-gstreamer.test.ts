@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { browserTurn, TURN_TIMEOUT_MS } from '../peers/browser-turn.ts'
 import { decodingFaults, pictureHashes, samplesOf } from '../peers/decoding.ts'
 import { probe } from '../peers/ffmpeg.ts'
 import { recorded } from '../peers/recorded.ts'
@@ -22,16 +23,19 @@ const KEY_INTERVAL = 60
 const place = scratch('whip-gstreamer')
 let server: WhipServer
 let proxies: UdpProxies
+let handOn: (() => Promise<void>) | undefined
 beforeAll(async () => {
+  handOn = await browserTurn()
   ;[proxies, server] = await Promise.all([
     UdpProxies.start(),
     WhipServer.start(place.path, 'http://127.0.0.1', '--reconnect-window', '0s'),
   ])
-})
+}, TURN_TIMEOUT_MS)
 afterAll(async () => {
   await proxies?.close()
   await TapedeckProcess.endAll()
   place.drop()
+  await handOn?.()
 })
 
 type Codecs = { readonly video: 'H264' | 'H265'; readonly audio: 'L16' | 'PCMA' | 'PCMU'; readonly rtx: boolean }

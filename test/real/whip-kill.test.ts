@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as later } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { browserTurn, TURN_TIMEOUT_MS } from '../peers/browser-turn.ts'
 import { ChromiumPeers, type PublisherPage } from '../peers/chromium-publisher.ts'
 import { judged } from '../peers/judged-file.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
@@ -16,13 +17,16 @@ const MAX_SHIFT_MS = 150
 
 const place = scratch('whip-kill')
 let peers: ChromiumPeers
+let handOn: (() => Promise<void>) | undefined
 beforeAll(async () => {
+  handOn = await browserTurn()
   peers = await ChromiumPeers.launch()
-})
+}, TURN_TIMEOUT_MS)
 afterAll(async () => {
   await peers?.close()
   await TapedeckProcess.endAll()
   place.drop()
+  await handOn?.()
 })
 
 async function begun(name: string) {
