@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { Hub } from '../../src/live/hub.ts'
 import { LimitError, MalformedError, UnsupportedError } from '../../src/media/errors.ts'
 import { NotLiveError, WhepPlayback } from '../../src/playback/whep/whep-playback.ts'
@@ -62,6 +62,22 @@ it('a viewer that leaves leaves the stream', async () => {
   whep.close()
   expect([stream.playerCount, whep.stats]).toEqual([0, { sessions: 0, started: 3 }])
   await expect(whep.create(address, offer)).rejects.toThrow(NotLiveError)
+})
+
+it('a viewer that has not connected after 20 s is gone, and no other', async () => {
+  vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] })
+  try {
+    const { engine, whep, stream } = await rig()
+    const [connected, lost] = [await whep.create(address, offer), await whep.create(address, offer)]
+    engine.watched[0].sink.met('connected')
+    vi.advanceTimersByTime(19_900)
+    expect(stream.playerCount).toBe(2)
+    vi.advanceTimersByTime(1100)
+    expect([connected.isEnded, lost.isEnded, engine.watched[1].isClosed]).toEqual([false, true, true])
+    expect([stream.playerCount, whep.find(lost.id)]).toEqual([1, undefined])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('what cannot be watched is refused, and leaves nothing behind', async () => {
