@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Hub } from '../src/live/hub.ts'
@@ -24,6 +24,8 @@ export interface LongReport {
   readonly feedSeconds: number
   /** From the end of the stream to the finished file. */
   readonly finishSeconds: number
+  /** Written meanwhile, with what had been gathered before. */
+  readonly finishWrittenBytes: number
   /** Resident after each minute of media (or as much as has a thousand frames), MB. */
   readonly rssMb: readonly number[]
   /** The highest while finishing, MB. */
@@ -114,6 +116,7 @@ async function record(): Promise<LongReport> {
   }
   await feeder.breathe()
   const endedAtMs = performance.now()
+  const writtenBytes = bytesWritten()
   let highest = process.memoryUsage.rss()
   const watch = setInterval(() => {
     highest = Math.max(highest, process.memoryUsage.rss())
@@ -135,10 +138,16 @@ async function record(): Promise<LongReport> {
     durationMs,
     feedSeconds: (endedAtMs - startedAtMs) / 1000,
     finishSeconds: (finishedAtMs - endedAtMs) / 1000,
+    finishWrittenBytes: bytesWritten() - writtenBytes,
     rssMb,
     finishRssMb: Math.round(highest / 1e5) / 10,
     errors,
   }
+}
+
+/** By this process, to whatever (proc(5), /proc/pid/io). */
+function bytesWritten(): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 }
 
 console.log(JSON.stringify(await record()))

@@ -1,15 +1,10 @@
 import type { SentTag } from './paced-publisher.ts'
 import { RtmpWire } from './rtmp-wire.ts'
 
-interface Arrival {
-  readonly atMs: number
-  readonly body: Buffer
-}
-
-/** Somebody who watches a stream live and notes when each picture came. */
+/** Somebody who watches a stream live and keeps each picture that came. */
 export class LivePlayer {
   readonly #wire: RtmpWire
-  readonly #videos: Arrival[] = []
+  readonly #videos: Buffer[] = []
   #onPicture: (() => void) | undefined
 
   private constructor(wire: RtmpWire) {
@@ -24,11 +19,18 @@ export class LivePlayer {
     return new LivePlayer(wire)
   }
 
-  /** Resolves when the last picture of `sent` has come. */
-  async came(sent: readonly SentTag[]): Promise<void> {
+  /** Resolves when the last picture of `sent`, as it is now, has come. Throws when it does not within `deadlineMs`. */
+  async came(sent: readonly SentTag[], deadlineMs = 30_000): Promise<void> {
     const last = sent.findLast(({ type }) => type === 9)
-    while (last !== undefined && this.#videos.at(-1)?.body.equals(last.body) !== true) {
-      if (this.#wire.closed) throw new Error('the player was cut off')
+    if (last === undefined) return
+    const timer = setTimeout(() => this.#wire.destroy(), deadlineMs)
+    for (let seen = 0; ; ) {
+      while (seen < this.#videos.length) {
+        if (!this.#videos[seen++].equals(last.body)) continue
+        clearTimeout(timer)
+        return
+      }
+      if (this.#wire.closed) throw new Error('a picture did not come to the player, or it was cut off')
       await new Promise<void>((resolve) => {
         this.#onPicture = resolve
       })
@@ -39,21 +41,16 @@ export class LivePlayer {
     this.#wire.destroy()
   }
 
-  /**
-   * How late the pictures came that were sent from `fromMs` to `toMs` (`performance.now`), ms, least first.
-   * Throws when one of them did not come, or came out of order or changed.
-   */
-  latenciesMs(sent: readonly SentTag[], fromMs: number, toMs: number): number[] {
+  /** How many pictures came. Throws when one of `sent` since the first that came is missing, out of order or changed. */
+  demandWhole(sent: readonly SentTag[]): number {
     const pictures = sent.filter(({ type }) => type === 9)
-    const latencies: number[] = []
-    let at = pictures.findIndex(({ body }) => body.equals(this.#videos[0]?.body ?? body))
-    for (const { body, atMs } of this.#videos) {
-      const picture = pictures[at++]
-      if (picture === undefined || !picture.body.equals(body)) throw new Error(`picture ${at} is missing, or changed`)
-      if (picture.atMs >= fromMs && picture.atMs <= toMs) latencies.push(atMs - picture.atMs)
+    const [first] = this.#videos
+    let at = first === undefined ? 0 : pictures.findIndex(({ body }) => body.equals(first))
+    for (const body of this.#videos) {
+      if (pictures[at++]?.body.equals(body) !== true) throw new Error(`picture ${at} is missing, or changed`)
     }
-    if (at < pictures.length && pictures[at].atMs <= toMs) throw new Error(`pictures from ${at} on did not come`)
-    return latencies.sort((a, b) => a - b)
+    if (at < pictures.length) throw new Error(`pictures from ${at} on did not come`)
+    return this.#videos.length
   }
 
   async #follow(): Promise<void> {
@@ -62,7 +59,7 @@ export class LivePlayer {
       try {
         const { type, payload } = await this.#wire.until(() => true, next)
         if (type !== 9 || payload[1] !== 1) continue
-        this.#videos.push({ atMs: performance.now(), body: payload })
+        this.#videos.push(payload)
         this.#onPicture?.()
       } catch {
         this.#onPicture?.()

@@ -6,6 +6,42 @@ import { takeOver } from '../../src/rtmp/polled-source.ts'
 import { type Appetite, type PacedConsumer, ReadPacer } from '../../src/rtmp/read-pacer.ts'
 import { pattern } from './collector.ts'
 
+/** Passes on what a source is told, and counts it. */
+class CountedSource implements ByteSource {
+  polls = 0
+  flows = 0
+  halts = 0
+  readonly #source: ByteSource
+  #told = Promise.withResolvers<void>()
+
+  constructor(source: ByteSource) {
+    this.#source = source
+  }
+
+  flow(): void {
+    this.flows++
+    this.#source.flow()
+    this.#tell()
+  }
+  halt(): void {
+    this.halts++
+    this.#source.halt()
+    this.#tell()
+  }
+  poll(): void {
+    this.polls++
+    this.#source.poll()
+    this.#tell()
+  }
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#told.promise
+  }
+  #tell(): void {
+    this.#told.resolve()
+    this.#told = Promise.withResolvers()
+  }
+}
+
 /** Keeps what it gets, and lets tests wait for it. */
 class Bucket implements PacedConsumer {
   appetite: Appetite = 'now'
@@ -124,28 +160,31 @@ for (const kind of ['polled', 'stream'] as const) {
       const pacer = new ReadPacer(40)
       const reader = pacer.reader(bucket)
       const { peer, source } = await pair(kind, () => reader)
-      reader.attach(source)
+      const counted = new CountedSource(source)
+      reader.attach(counted)
       bucket.appetite = 'gather'
       peer.write('x')
       await bucket.until(() => bucket.all.length === 1)
-      const startedAt = performance.now()
       const timer = setInterval(() => peer.write(Buffer.alloc(100)), 5)
       await bucket.until(() => bucket.reads.length >= 5)
       clearInterval(timer)
-      // four reads of gathered data, 100 ms each; a stream reads ahead, and hands out in pieces what it has
-      if (kind === 'polled') expect(performance.now() - startedAt).toBeGreaterThan(250)
+      expect(counted).toMatchObject({ flows: 0, halts: 1 })
+      // a stream reads ahead, and hands out in pieces what it has
+      if (kind === 'polled') expect(counted.polls).toBeGreaterThanOrEqual(bucket.reads.length - 1)
 
       bucket.appetite = 'nothing'
       const before = bucket.all.length
       const flood = new Promise((resolve) => peer.write(Buffer.alloc(40_000_000), resolve))
-      const held = new Promise((resolve) => setTimeout(resolve, 150))
-      await held
+      const { halts } = counted
+      await counted.until(() => counted.halts >= halts + 7) // one a tick
       expect(bucket.all.length - before).toBeLessThan(kind === 'polled' ? 70_000 : 1_000_000)
       bucket.appetite = 'gather'
-      const floodedAt = performance.now()
+      const { polls } = counted
       await flood
       await bucket.until(() => bucket.all.length >= before + 40_000_000)
-      expect(performance.now() - floodedAt).toBeLessThan(12_000) // paced reading cannot be done before 15 s
+      // it flows after a poll or two; of 64 KB each, there would be 600
+      expect(counted.flows).toBeGreaterThan(0)
+      expect(counted.polls - polls).toBeLessThan(60)
 
       bucket.appetite = 'now'
       peer.end()
