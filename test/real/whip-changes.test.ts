@@ -105,3 +105,30 @@ describe.concurrent('Chromium changes what it sends', () => {
     }
   })
 })
+
+it('Chromium sends spatial layers in one encoding: each picture is in the file with all of them', async () => {
+  const page = await peers.page({ rateFps: 20 })
+  const codecs = ['VP9', 'AV1'] as const
+  for (const codec of codecs) {
+    const layered = { codec, scalabilityMode: 'L3T3', maxBitratesBps: [1_200_000] }
+    await page.publish(`svc-${codec}`, { url: server.whip(`svc-${codec}`), ...layered })
+  }
+  await later(5000)
+  const encoded = await Promise.all(codecs.map((codec) => page.sent(`svc-${codec}`)))
+  for (const codec of codecs) await page.close(`svc-${codec}`)
+  for (const [i, codec] of codecs.entries()) {
+    const [{ report, files }] = await recorded(server.tapedeck, `svc-${codec}`)
+    const figures = report.source?.tracks.find(({ kind }) => kind === 'video')
+    expect(figures, codec).toMatchObject({ damagedFrames: 0, undecodableFrames: 0, packetsLost: 0 })
+    const [file, played] = await Promise.all([judged(files[0]), player.play(files[0], 3)])
+    expect([file.marks.complaints, file.tornPictures, file.videoPackets], codec).toEqual(['', 0, figures?.frames])
+    expect(played.error, codec).toBeUndefined()
+    expect(played.framesAfterSeek, codec).toBeGreaterThan(0)
+    // Chromium counts each layer of a picture as a frame
+    const layers = encoded[i].layers.find(({ kind }) => kind === 'video')?.framesEncoded ?? 0
+    console.log(
+      `${codec} L3T3: ${layers} layers of ${file.videoPackets} pictures, ${file.marks.pictures.length} shown by ffmpeg`,
+    )
+    expect(layers).toBeGreaterThan(1.2 * file.videoPackets)
+  }
+})

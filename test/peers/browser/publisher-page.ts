@@ -25,6 +25,8 @@ export interface PagePublish {
   /** Opus without. */
   readonly audioCodec?: 'PCMU' | 'PCMA'
   readonly simulcast?: boolean
+  /** Layers within one encoding, as WebRTC-SVC names them: `L3T3`. Of VP9 and AV1. */
+  readonly scalabilityMode?: string
   /** As a browser that knows REMB alone. */
   readonly withoutTransportCc?: boolean
   /** Of each layer, best first; or of the one encoding. */
@@ -162,7 +164,7 @@ class Peer {
   }
 
   /** Watches by WHEP; resolves when connected. */
-  async watch(id: string, options: { url: string; token?: string }): Promise<number> {
+  async watch(id: string, options: Pick<PagePublish, 'url' | 'token' | 'via'>): Promise<number> {
     const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
     pc.addTransceiver('video', { direction: 'recvonly' })
     pc.addTransceiver('audio', { direction: 'recvonly' })
@@ -252,13 +254,14 @@ class Peer {
     this.#connections.delete(id)
   }
 
-  #addVideo(pc: RTCPeerConnection, { codec, simulcast, maxBitratesBps = [] }: PagePublish): void {
+  #addVideo(pc: RTCPeerConnection, { codec, simulcast, scalabilityMode, maxBitratesBps = [] }: PagePublish): void {
     if (this.#picture === undefined) throw new Error('start first')
     const layers = simulcast ? LAYERS : [{}]
     const isScalable = codec === 'VP9' || codec === 'AV1'
     const sendEncodings = layers.map((layer, i) => {
       const maxBitrate = maxBitratesBps[layers.length - 1 - i]
-      const scalable = simulcast && isScalable ? { scalabilityMode: 'L1T3' } : {}
+      const mode = scalabilityMode ?? (simulcast && isScalable ? 'L1T3' : undefined)
+      const scalable = mode === undefined ? {} : { scalabilityMode: mode }
       return { ...layer, ...scalable, ...(maxBitrate === undefined ? {} : { maxBitrate }) }
     })
     const transceiver = pc.addTransceiver(this.#picture, { direction: 'sendonly', sendEncodings })
