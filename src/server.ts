@@ -7,6 +7,7 @@ import { HttpServer } from './api/http-server.ts'
 import { Metrics } from './api/metrics.ts'
 import { ServiceMetrics } from './api/service-metrics.ts'
 import { TokenKeeper } from './api/token.ts'
+import { registerUploadMetrics } from './api/upload-metrics.ts'
 import { registerWebrtcMetrics } from './api/webrtc-metrics.ts'
 import {
   auditPath,
@@ -146,6 +147,7 @@ export class TapedeckServer {
         logger: this.#logger,
       })
       this.#serviceMetrics = new ServiceMetrics(this.#metrics.registry, this.#works)
+      registerUploadMetrics(this.#metrics.registry, this.uploads)
       this.#webrtc = this.#makeWebrtc(this.#works)
       if (this.#webrtc !== undefined) registerWebrtcMetrics(this.#metrics.registry, this.#webrtc)
       this.#http = this.#makeHttp(this.#works)

@@ -143,7 +143,7 @@ describe('an upload', () => {
     expect(await first.followers[0].ended()).toBe('lost')
     await first.uploads.close()
     const second = await rig({ directory: first.directory })
-    expect(second.uploads.stats).toEqual({ live: 0, known: 1 })
+    expect(second.uploads.stats).toMatchObject({ live: 0, known: 1 })
     for (let seq = 7; seq < 10; seq++) await second.send(seq, parts[seq], seq === 9)
     expect(await second.followers[0].ended()).toBe('finished')
     expect(second.followers[0].firstVideo.key).toBe(true)

@@ -78,9 +78,14 @@ export function uploadView({ session, state, nextSeq, early, problem }: UploadSt
   return { session, state, next_seq: nextSeq, early: [...early], problem: problem ?? null }
 }
 
+/** What is not taken of a body is read all the same: the answer would not get through otherwise, nor the next request behind it. */
 async function* bodyOf({ body }: FastifyRequest): AsyncGenerator<Uint8Array> {
   if (!(body instanceof Readable)) return // none was sent
-  for await (const piece of body) if (piece instanceof Uint8Array) yield piece
+  try {
+    for await (const piece of body.iterator({ destroyOnReturn: false })) if (piece instanceof Uint8Array) yield piece
+  } finally {
+    body.resume()
+  }
 }
 
 /** A token of the query. */

@@ -71,6 +71,10 @@ export class ChunkSpool {
   get early(): number[] {
     return [...this.#early.keys()].sort((a, b) => a - b)
   }
+  /** How many these are. */
+  get earlyCount(): number {
+    return this.#early.size
+  }
   get earlyBytes(): number {
     let bytes = 0
     for (const chunk of this.#early.values()) bytes += chunk.sizeBytes
@@ -103,14 +107,18 @@ export class ChunkSpool {
     return false
   }
 
-  /** Takes one that `has` did not know. It is on disk when this resolves. @throws ChunkConflictError, ChunkSizeError, ChunkChecksumError, StorageError */
-  async take(seq: number, sha256: string, isFinal: boolean, body: AsyncIterable<Uint8Array>): Promise<void> {
+  /**
+   * Takes one that `has` did not know. It is on disk when this resolves, with how large it is, bytes.
+   * @throws ChunkConflictError, ChunkSizeError, ChunkChecksumError, StorageError
+   */
+  async take(seq: number, sha256: string, isFinal: boolean, body: AsyncIterable<Uint8Array>): Promise<number> {
     if (isFinal) this.#demandLast(seq)
     const chunk = await this.#directory.store(seq, sha256, body)
     this.#checksums.set(seq, sha256)
     this.#early.set(seq, chunk)
     if (isFinal) await this.change({ finalSeq: seq })
     this.#line()
+    return chunk.sizeBytes
   }
 
   /** Changes what is known of it, on disk too. */

@@ -20,6 +20,16 @@ export class ChunkChecksumError extends TapedeckError {
   }
 }
 
+/** The connection ended before all of a chunk had come; nothing of it was kept. */
+export class ChunkCutError extends TapedeckError {
+  readonly code = 'TD_CHUNK_CUT'
+  readonly fault = 'peer'
+
+  constructor(seq: number) {
+    super(`chunk ${seq}: the connection ended before all of it had come; send it again`)
+  }
+}
+
 /** A chunk is larger than one may be. */
 export class ChunkSizeError extends TapedeckError {
   readonly code = 'TD_CHUNK_SIZE'

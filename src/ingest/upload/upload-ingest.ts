@@ -12,6 +12,7 @@ import { ChunkSpool } from './chunk-spool.ts'
 import { UploadBusyError, UploadMissingError } from './errors.ts'
 import { MAX_OPEN_SESSIONS, UploadParticipant } from './upload-participant.ts'
 import { type Chunk, UploadSession, type UploadStatus } from './upload-session.ts'
+import { type UploadStats, UploadTotals } from './upload-stats.ts'
 
 /** Bytes of one participant that are on their way or came before their turn. */
 const MAX_IN_FLIGHT_BYTES = 10_000_000
@@ -75,6 +76,7 @@ export class UploadIngest {
   readonly #opened = Promise.withResolvers<void>()
   /** By participant: what is read anew since this process began. */
   readonly #replays = new Map<string, Replay[]>()
+  readonly #totals = new UploadTotals()
   #sessionCount = 0
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -84,13 +86,17 @@ export class UploadIngest {
     this.#now = options.now ?? (() => performance.now())
   }
 
-  /** Uploads that are read now, and all that are known. */
-  get stats(): { readonly live: number; readonly known: number } {
-    let live = 0
+  get stats(): UploadStats {
+    const sum = { live: 0, inFlightBytes: 0, earlyChunks: 0, spooledBytes: 0 }
     for (const { sessions } of this.#participants.values()) {
-      for (const session of sessions.values()) if (session.isLive) live++
+      for (const { isLive, inFlightBytes, spool } of sessions.values()) {
+        if (isLive) sum.live++
+        sum.inFlightBytes += inFlightBytes
+        sum.earlyChunks += spool.earlyCount
+        sum.spooledBytes += spool.rowBytes + spool.earlyBytes
+      }
     }
-    return { live, known: this.#sessionCount }
+    return { ...sum, ...this.#totals.read(), known: this.#sessionCount }
   }
 
   /** Finds what an earlier run left, and reads on where something was not read. Chunks that come before wait for it. */
@@ -123,21 +129,24 @@ export class UploadIngest {
   /**
    * Takes a chunk of what `participant` in `room` records. It is on disk when this resolves. The same one again changes nothing.
    * @throws BadNameError, NameBusyError, LimitError
-   * @throws UploadBusyError, UploadEndedError, ChunkConflictError, ChunkChecksumError, ChunkSizeError
+   * @throws UploadBusyError, UploadEndedError, ChunkConflictError, ChunkChecksumError, ChunkSizeError, ChunkCutError
    * @throws StorageError, and what `demandRoom` throws
    */
   async accept(address: StreamAddress, origin: UploadOrigin, chunk: Chunk): Promise<UploadStatus> {
     await this.#opened.promise
-    if (this.#isClosed) throw new MisuseError('uploads are closed')
-    const participant = this.#participant(streamAddress(address.room, address.participant))
-    const session = await this.#session(participant, origin)
-    if (session.has(chunk)) return session.status
-    await this.#options.demandRoom()
-    if (session.isOpen) await participant.begin(session, origin.peer)
-    const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
-    if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
-    await session.take(chunk, room)
-    return session.status
+    const totals = this.#totals
+    try {
+      const { session, sizeBytes } = await this.#take(address, origin, chunk)
+      if (sizeBytes === undefined) totals.repeatedChunks++
+      else {
+        totals.chunks++
+        totals.bytes += sizeBytes
+      }
+      return session.status
+    } catch (error) {
+      totals.refuse(error)
+      throw error
+    }
   }
 
   /** @throws UploadMissingError */
@@ -163,6 +172,23 @@ export class UploadIngest {
     await Promise.all(participants.map((participant) => participant.parked()))
     const sessions = participants.flatMap((participant) => [...participant.sessions.values()])
     await Promise.all(sessions.map((session) => session.settle(true)))
+  }
+
+  /** `sizeBytes`: undefined where the chunk was there already. */
+  async #take(
+    address: StreamAddress,
+    origin: UploadOrigin,
+    chunk: Chunk,
+  ): Promise<{ readonly session: UploadSession; readonly sizeBytes: number | undefined }> {
+    if (this.#isClosed) throw new MisuseError('uploads are closed')
+    const participant = this.#participant(streamAddress(address.room, address.participant))
+    const session = await this.#session(participant, origin)
+    if (session.has(chunk)) return { session, sizeBytes: undefined }
+    await this.#options.demandRoom()
+    if (session.isOpen) await participant.begin(session, origin.peer)
+    const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
+    if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
+    return { session, sizeBytes: await session.take(chunk, room) }
   }
 
   #participant(address: StreamAddress): UploadParticipant {

@@ -3,7 +3,7 @@ import type { Logger } from '../../media/ports.ts'
 import type { Replay } from '../../media/replay.ts'
 import { MAX_CHUNK_BYTES } from './chunk-directory.ts'
 import type { ChunkSpool } from './chunk-spool.ts'
-import { ChunkSizeError, UploadBusyError, UploadEndedError } from './errors.ts'
+import { ChunkCutError, ChunkSizeError, UploadBusyError, UploadEndedError } from './errors.ts'
 import { ReplayCollector } from './replay-collector.ts'
 import { KEPT_AFTER_MS, UploadReading, type UploadStream } from './upload-reading.ts'
 
@@ -38,7 +38,7 @@ export class UploadSession {
   readonly spool: ChunkSpool
   readonly #logger: Logger
   readonly #now: () => number
-  readonly #arriving = new Map<number, Promise<void>>()
+  readonly #arriving = new Map<number, Promise<number>>()
   #reading: UploadReading | undefined
   #read: Promise<void> = Promise.resolve()
   #arrivingBytes = 0
@@ -95,13 +95,13 @@ export class UploadSession {
   }
 
   /**
-   * Takes a chunk: resolves once it is on disk.
-   * @throws UploadEndedError, UploadBusyError, ChunkConflictError, ChunkSizeError, ChunkChecksumError, StorageError
+   * Takes a chunk: resolves once it is on disk, with how large it is, bytes; undefined where it was there already.
+   * @throws UploadEndedError, UploadBusyError, ChunkConflictError, ChunkSizeError, ChunkChecksumError, ChunkCutError, StorageError
    */
-  async take(chunk: Chunk, maxBytes: number): Promise<void> {
+  async take(chunk: Chunk, maxBytes: number): Promise<number | undefined> {
     const { seq, sha256, isFinal } = chunk
     await this.#arriving.get(seq)?.catch(() => undefined) // the same, sent again before it was answered
-    if (this.has(chunk)) return
+    if (this.has(chunk)) return undefined
     const { state, problem } = this.spool.facts
     if (state !== 'open') throw new UploadEndedError(this.id, problem ?? 'its last chunk has come')
     if (this.spool.rowBytes > MAX_WAITING_BYTES)
@@ -110,7 +110,7 @@ export class UploadSession {
     const taking = this.spool.take(seq, sha256, isFinal, this.#counted(seq, chunk.body, maxBytes))
     this.#arriving.set(seq, taking)
     try {
-      await taking
+      return await taking
     } finally {
       this.#arriving.delete(seq)
       this.heardAtMs = this.#now()
@@ -188,6 +188,8 @@ export class UploadSession {
         if (bytes > maxBytes) throw new UploadBusyError('bytes of one participant on their way', maxBytes)
         yield piece
       }
+    } catch (error) {
+      throw error instanceof TapedeckError ? error : new ChunkCutError(seq)
     } finally {
       this.#arrivingBytes -= bytes
     }
