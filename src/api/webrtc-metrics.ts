@@ -1,10 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { WhipStats } from '../ingest/whip/whip-ingest.ts'
+import type { WhepStats } from '../playback/whep/whep-playback.ts'
 
 /** What the numbers are read from, when somebody asks. */
 export interface WebrtcMetricsSources {
   readonly whip: { readonly stats: WhipStats }
-  readonly whep: { readonly stats: { readonly sessions: number; readonly started: number } }
+  readonly whep: { readonly stats: WhepStats }
   /** How often the process of the media engine was started. */
   readonly processStarts: number
 }
@@ -56,6 +57,16 @@ export function registerWebrtcMetrics(registry: Registry, sources: WebrtcMetrics
     collect() {
       this.reset()
       for (const [reason, count] of Object.entries(sources.whip.stats.ended)) this.inc({ reason }, count)
+    },
+  })
+  new Counter({
+    name: 'tapedeck_webrtc_viewers_ended_total',
+    help: 'WHEP viewers that left, by why',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [reason, count] of Object.entries(sources.whep.stats.ended)) this.inc({ reason }, count)
     },
   })
   const counter = (name: string, help: string, read: () => number) =>

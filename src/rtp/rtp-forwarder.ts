@@ -1,3 +1,4 @@
+import { ArrivalWatch } from './arrival-watch.ts'
 import { type ForwardRun, ForwardRuns } from './forward-run.ts'
 import type { ForwardPacket, ForwardSource, ForwardTarget } from './forward-source.ts'
 import { ntpMs, roundTripMs } from './ntp.ts'
@@ -53,6 +54,8 @@ const writer = new RtpWriter()
 /** One stream to one watcher: rewrites what differs between publisher, layers and watcher; answers NACK. */
 export class RtpForwarder implements ForwardTarget {
   readonly ssrc: number
+  /** Whether what is sent arrives. */
+  readonly arrivals = new ArrivalWatch()
   readonly #options: RtpForwarderOptions
   readonly #extensions: readonly { readonly from: number; readonly to: number }[]
   readonly #mid: Uint8Array | undefined
@@ -131,6 +134,7 @@ export class RtpForwarder implements ForwardTarget {
       for (const block of packet.blocks) {
         if (block.ssrc !== this.ssrc) continue
         this.#lossRate = block.fractionLost / 256
+        this.arrivals.report(block.highestSequence, this.#packets, nowMs)
         this.#rttMs = roundTripMs(block.lastSr, block.delaySinceLastSr, nowMs) ?? this.#rttMs
       }
     }

@@ -16,6 +16,8 @@ import { sessionOutbox } from './session-outbox.ts'
 import type { LocalTransport, RemoteTransport, Transport, TransportHandler, TransportState } from './transport.ts'
 
 const FIGURES_INTERVAL_MS = 1000
+/** A watcher who tells that nothing arrives for so long has gone to another address, ms. */
+const DEAF_MS = 5000
 
 /** One m-line of the watcher and what it is fed from. */
 interface Feed {
@@ -134,7 +136,7 @@ export class WatchSession implements EngineSession, TransportHandler {
     for (const { forwarder } of this.#feeds) forwarder.tick(nowMs)
     this.#outbox.flush()
     if (nowMs - this.#reportedAtMs >= FIGURES_INTERVAL_MS) this.#report(nowMs)
-    const end = this.#deadlines.check(nowMs)
+    const end = this.#deadlines.check(nowMs) ?? this.#deafness(nowMs)
     if (end !== undefined) this.#finish(end)
   }
 
@@ -146,6 +148,18 @@ export class WatchSession implements EngineSession, TransportHandler {
       feed.source = source
       feed.forwarder.switchTo(source)
     }
+  }
+
+  /** The network library sends to where it has found the watcher first, as with publishers (`DownlinkWatch`). */
+  #deafness(nowMs: number): SessionEnd | undefined {
+    let deafForMs = 0
+    for (const { forwarder } of this.#feeds) {
+      if (nowMs - forwarder.arrivals.arrivedMs < DEAF_MS) return undefined
+      deafForMs = Math.max(deafForMs, forwarder.arrivals.deafForMs(nowMs))
+    }
+    if (deafForMs < DEAF_MS) return undefined
+    const message = `nothing of ours has arrived for ${(deafForMs / 1000).toFixed(1)} s: its address has changed; it may watch again`
+    return { reason: 'lost', code: 'TD_SOURCE_DEAF', message }
   }
 
   #report(nowMs: number): void {

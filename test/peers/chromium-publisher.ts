@@ -87,7 +87,7 @@ export class PublisherPage {
   }
 
   /** Watches by WHEP; resolves when connected. */
-  watch(id: string, options: { url: string; token?: string }): Promise<number> {
+  watch(id: string, options: Pick<PagePublish, 'url' | 'token' | 'via'>): Promise<number> {
     return this.page.evaluate(([name, given]) => window.peer.watch(name, given), [id, options] as const)
   }
 

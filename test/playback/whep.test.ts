@@ -47,7 +47,7 @@ it('a viewer sees the session of the publisher, counts as a player, and ends wit
   expect([engine.watched[0].isClosed, whep.find(viewer.id), whep.stats]).toEqual([
     true,
     undefined,
-    { sessions: 0, started: 1 },
+    { sessions: 0, started: 1, ended: { stream_ended: 1 } },
   ])
   expect(lines).toEqual(['a viewer joined', 'a viewer left'])
 })
@@ -60,7 +60,8 @@ it('a viewer that leaves leaves the stream', async () => {
   expect([one.isEnded, other.isEnded, stream.playerCount, stream.ended]).toEqual([true, true, 0, undefined])
   await whep.create(address, offer)
   whep.close()
-  expect([stream.playerCount, whep.stats]).toEqual([0, { sessions: 0, started: 3 }])
+  const ended = { finished: 1, lost: 1, shutdown: 1 }
+  expect([stream.playerCount, whep.stats]).toEqual([0, { sessions: 0, started: 3, ended }])
   await expect(whep.create(address, offer)).rejects.toThrow(NotLiveError)
 })
 

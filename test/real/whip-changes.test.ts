@@ -7,9 +7,12 @@ import { pictureWidths } from '../peers/ffmpeg.ts'
 import { judged } from '../peers/judged-file.ts'
 import { recorded } from '../peers/recorded.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { UdpProxies } from '../peers/udp-proxy.ts'
 import { until } from '../peers/until.ts'
 import { WhipServer } from '../peers/whip-rig.ts'
 
+/** From the change of a viewer's address to the end of its session: 5 s, and the report after them, which browsers write every few, ms. */
+const MAX_MOVED_MS = 15_000
 /** Between two pictures where a layer was left: half a second, and what encoders take to begin anew on a busy machine, ms. */
 const MAX_LEAVING_MS = 1500
 const LAYERS_BPS = [600_000, 250_000, 100_000]
@@ -19,13 +22,15 @@ let server: WhipServer
 let peers: ChromiumPeers
 let handOn: (() => Promise<void>) | undefined
 let player: ChromiumPlayer
+let proxies: UdpProxies
 beforeAll(async () => {
   handOn = await browserTurn()
   ;[peers, player] = await Promise.all([ChromiumPeers.launch(), ChromiumPlayer.launch()])
+  proxies = await UdpProxies.start()
   server = await WhipServer.start(place.path, peers.origin, '--reconnect-window', '0s')
 }, TURN_TIMEOUT_MS)
 afterAll(async () => {
-  await Promise.all([peers?.close(), player?.close()])
+  await Promise.all([peers?.close(), player?.close(), proxies?.close()])
   await TapedeckProcess.endAll()
   place.drop()
   await handOn?.()
@@ -86,6 +91,32 @@ describe.concurrent('Chromium changes what it sends', () => {
       expect(widths).toContain(320)
       expect(widths.at(-1)).toBe(480)
     }
+  })
+
+  it('a viewer whose address changes is let go of soon, is counted, and may watch again', async () => {
+    const [page, viewer] = await Promise.all([peers.page({ width: 320, height: 180, rateFps: 20 }), peers.page()])
+    await page.publish('roamed', { url: server.whip('roamed'), codec: 'VP8', maxBitratesBps: [300_000] })
+    const [url, proxy] = [server.whep('roamed'), await proxies.open(server.udpPort, 7)]
+    const seen = (id: string) =>
+      until(`${id}: pictures`, async () => (await viewer.received(id)).framesDecoded > 40 || undefined)
+    await viewer.watch('before', { url, via: { host: proxy.host, port: proxy.port } })
+    const { resource } = await viewer.describe('before')
+    await seen('before')
+    const movedAtMs = Date.now()
+    await proxy.rebind()
+    await until('the session to be over', async () => ((await fetch(resource)).status === 404 ? true : undefined))
+    const afterMs = Date.now() - movedAtMs
+    console.log(`a viewer that moved was let go of after ${afterMs} ms`)
+    expect(afterMs).toBeLessThan(MAX_MOVED_MS)
+    const { framesDecoded } = await viewer.received('before')
+    expect(framesDecoded).toBeLessThan(100) // nothing has arrived since
+    await server.tapedeck.says(/nothing of ours has arrived for [\d.]+ s.*a viewer left/)
+    const metrics = await (await fetch(`${server.tapedeck.http}/metrics`)).text()
+    expect(metrics).toMatch(/^tapedeck_webrtc_viewers_ended_total\{reason="lost"\} 1$/m)
+    await viewer.drop('before')
+    await viewer.watch('after', { url })
+    await seen('after')
+    expect([await viewer.close('after'), await page.close('roamed')]).toEqual([200, 200])
   })
 
   it('what is published is watched by WHEP', async () => {

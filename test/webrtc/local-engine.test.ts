@@ -95,6 +95,31 @@ describe('who watches', () => {
     await engine.close()
   })
 
+  it('is given up after some seconds in which it tells that nothing arrives, but not while there is nothing to send', async () => {
+    const { transport, video, to, viewer, watching } = await watched()
+    const ssrc = Number(/FID (\d+)/.exec(watching.answer)?.[1])
+    const outbox = new RtcpOutbox({ ssrc: 5, cname: 'watcher', send: (packet) => to.deliver(Buffer.from(packet)) })
+    let atMs = 0
+    const second = (highestSequence: number, isSent: boolean) => {
+      pass(1000)
+      atMs += 1000
+      if (isSent) transport.deliver(...video.vp8(atMs, true))
+      outbox.receiverReport([
+        { ssrc, fractionLost: 0, cumulativeLost: 0, highestSequence, jitter: 0, lastSr: 0, delaySinceLastSr: 0 },
+      ])
+      outbox.flush()
+    }
+    for (let i = 0; i < 8; i++) second(i, true)
+    for (let i = 0; i < 8; i++) second(8, false)
+    for (let i = 0; i < 3; i++) second(8, true)
+    second(9, true)
+    for (let i = 0; i < 4; i++) second(9, true)
+    expect(viewer.ends).toEqual([])
+    second(9, true)
+    pass(50)
+    expect(viewer.ends).toMatchObject([{ reason: 'lost', code: 'TD_SOURCE_DEAF' }])
+  })
+
   it('is told when there is nothing for it', async () => {
     const { engine } = await watched()
     const watch = (offer: string, publisherId = 'publisher') =>

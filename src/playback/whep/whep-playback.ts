@@ -4,7 +4,7 @@ import { LimitError, TapedeckError, UnsupportedError } from '../../media/errors.
 import type { Logger } from '../../media/ports.ts'
 import type { MediaEngine } from '../../webrtc/engine.ts'
 import { parseIceFragment } from '../../webrtc/sdp/ice-fragment.ts'
-import { WhepViewer } from './whep-viewer.ts'
+import { type ViewerEndReason, WhepViewer, type WhepViewerOptions } from './whep-viewer.ts'
 
 const DEFAULT_MAX_VIEWERS = 1000
 /** How often viewers that never connect are looked for, ms. */
@@ -29,6 +29,14 @@ export interface WhepOffer {
   readonly peer: string
 }
 
+/** Viewers of all streams. */
+export interface WhepStats {
+  readonly sessions: number
+  /** So far. */
+  readonly started: number
+  readonly ended: Readonly<Partial<Record<ViewerEndReason, number>>>
+}
+
 /** Nobody publishes there now. */
 export class NotLiveError extends TapedeckError {
   readonly code = 'TD_NOT_LIVE'
@@ -43,6 +51,7 @@ export class NotLiveError extends TapedeckError {
 export class WhepPlayback {
   readonly #options: WhepPlaybackOptions
   readonly #viewers = new Map<string, { readonly viewer: WhepViewer; readonly sinceMs: number }>()
+  readonly #ended: Partial<Record<ViewerEndReason, number>> = {}
   #started = 0
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
@@ -51,9 +60,8 @@ export class WhepPlayback {
     this.#options = options
   }
 
-  /** Viewers now, and so far. */
-  get stats(): { readonly sessions: number; readonly started: number } {
-    return { sessions: this.#viewers.size, started: this.#started }
+  get stats(): WhepStats {
+    return { sessions: this.#viewers.size, started: this.#started, ended: { ...this.#ended } }
   }
 
   find(id: string): WhepViewer | undefined {
@@ -78,7 +86,7 @@ export class WhepPlayback {
       )
     }
     if (this.#viewers.size >= maxViewers) throw new LimitError('WHEP viewers at a time', { limit: maxViewers })
-    const onEnded = (ended: WhepViewer, reason: string) => this.#over(ended, reason)
+    const onEnded: WhepViewerOptions['onEnded'] = (ended, reason, message) => this.#over(ended, reason, message)
     const viewer = new WhepViewer({ address, peer: offer.peer, iceUfrag, onEnded })
     this.#viewers.set(viewer.id, { viewer, sinceMs: performance.now() })
     try {
@@ -110,12 +118,13 @@ export class WhepPlayback {
     }
   }
 
-  #over(viewer: WhepViewer, reason: string): void {
+  #over(viewer: WhepViewer, reason: ViewerEndReason, message: string): void {
     if (!this.#viewers.delete(viewer.id)) return
+    this.#ended[reason] = (this.#ended[reason] ?? 0) + 1
     if (this.#viewers.size === 0) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
-    this.#options.logger.info({ ...viewer.address, peer: viewer.peer, reason }, 'a viewer left')
+    this.#options.logger.info({ ...viewer.address, peer: viewer.peer, reason: message }, 'a viewer left')
   }
 }

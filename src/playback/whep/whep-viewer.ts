@@ -3,6 +3,9 @@ import type { LiveStream, StreamAddress, Subscription } from '../../live/stream.
 import type { EndReason, Subscriber } from '../../live/subscriber.ts'
 import type { EngineSession, SessionEnd, SessionFigures, SessionSink } from '../../webrtc/engine.ts'
 
+/** Why a viewer is gone: by itself, by the server, or with what it watched. */
+export type ViewerEndReason = EndReason | SessionEnd['reason'] | 'stream_ended'
+
 /** Whose session it is. */
 export interface WhepViewerOptions {
   readonly address: StreamAddress
@@ -10,8 +13,8 @@ export interface WhepViewerOptions {
   readonly peer: string
   /** Of the offer. */
   readonly iceUfrag: string | undefined
-  /** It is over, whoever ended it. Once. */
-  onEnded(viewer: WhepViewer, reason: string): void
+  /** It is over, whoever ended it; `message` is for people. Once. */
+  onEnded(viewer: WhepViewer, reason: ViewerEndReason, message: string): void
 }
 
 /**
@@ -81,7 +84,8 @@ export class WhepViewer implements SessionSink, Subscriber {
 
   /** Of the engine's session, or of the stream. */
   end(end: SessionEnd | EndReason): void {
-    this.#end(typeof end === 'string' ? `the stream ended: ${end}` : (end.message ?? end.reason))
+    if (typeof end === 'string') this.#end('stream_ended', `the stream ended: ${end}`)
+    else this.#end(end.reason, end.message)
   }
 
   track(): void {}
@@ -98,11 +102,11 @@ export class WhepViewer implements SessionSink, Subscriber {
     this.#end(reason)
   }
 
-  #end(reason: string): void {
+  #end(reason: ViewerEndReason, message: string = reason): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#subscription?.close()
     this.#engine?.close()
-    this.#onEnded(this, reason)
+    this.#onEnded(this, reason, message)
   }
 }
