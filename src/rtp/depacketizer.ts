@@ -5,7 +5,7 @@ import type { PacketSink } from './packet-sink.ts'
 export interface Depacketizer extends PacketSink {
   /** Payloads that could not be read. */
   readonly malformed: number
-  /** The end: a unit that is complete but for its marker is given out. */
+  /** The end: what was lost is told. A unit whose marker has not come is left out, since nothing tells whether it is whole. */
   flush(): void
 }
 

@@ -63,6 +63,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
   #source: ForwardSource | undefined
   #report: SenderReport | undefined
   #notNegotiated = 0
+  #isEnding = false
   #past = { damagedFrames: 0, undecodableFrames: 0, malformedPayloads: 0 }
   /** Of the last packet, ms. */
   lastPacketMs = 0
@@ -143,6 +144,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
 
   /** Gives out what is held. Nothing is to follow. */
   finish(): void {
+    this.#isEnding = true
     this.receiver.flush()
     this.#leaveFormat()
   }
@@ -177,7 +179,7 @@ export class IncomingStream implements PacketSink, FrameGateSink {
 
   /** For the gate. */
   keyframeNeeded(): void {
-    this.requestKeyframe(performance.now())
+    if (!this.#isEnding) this.requestKeyframe(performance.now())
   }
 
   /** Another payload type: the same codec goes on as it was, another one begins anew. False when it was not negotiated. */
@@ -229,8 +231,8 @@ export class IncomingStream implements PacketSink, FrameGateSink {
     return fresh
   }
 
-  /** A unit whose marker has not come is not given out: nothing tells whether it is whole. */
   #leaveFormat(): void {
+    this.#depacketizer?.flush()
     this.#gate?.finish()
     const { damagedFrames, undecodableFrames, malformedPayloads } = this.counts()
     this.#past = { damagedFrames, undecodableFrames, malformedPayloads }

@@ -104,4 +104,19 @@ describe('the figures of a publisher', () => {
     expect(malformed + (sink.last?.tracks[1].packets ?? 0)).toBe(53)
     expect(malformed).toBeGreaterThan(40)
   })
+
+  it('tell of a loss at the very end, too, and ask for nothing any more', async () => {
+    const { transport, session, sink } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    for (let i = 0; i < 5; i++) {
+      const packets = video.vp8(i * 40, i === 0)
+      transport.deliver(...(i === 4 ? packets.slice(0, 1) : packets))
+      if (i === 4) transport.deliver(packets[2])
+      pass(40)
+    }
+    session.finish()
+    expect(sink.losses).toMatchObject([{ trackId: 2, packets: 1, damagedFrames: 1, undecodableFrames: 0 }])
+    expect(sink.last?.tracks[1]).toMatchObject({ frames: 4, packetsLost: 1, damagedFrames: 1, plis: 0 })
+    expect(sink.ends).toEqual([{ reason: 'finished' }])
+  })
 })

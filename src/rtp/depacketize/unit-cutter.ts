@@ -70,8 +70,10 @@ export abstract class UnitCutter implements Depacketizer {
   }
 
   flush(): void {
-    if (this.#isOpen) this.#close()
-    if (this.#lost > 0) this.#tell(0, undefined, 0)
+    const isTorn = this.#isOpen && this.#isTorn
+    this.#isOpen = false
+    if (isTorn) this.#tell(1, this.unit.timestamp, 0)
+    else if (this.#lost > 0) this.#tell(0, undefined, 0)
     this.#isHole = false
   }
 

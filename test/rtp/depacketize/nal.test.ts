@@ -183,6 +183,20 @@ describe('units of packets that are lost', () => {
     expect(gathered.damages).toMatchObject([{ packets: 1, damagedUnits: 1, timestamp: 3000 }])
   })
 
+  it('tells at the end what was lost, and gives nothing out that may not be whole', () => {
+    const { counts } = four(() => false)
+    const all = counts.reduce((sum, count) => sum + count, 0)
+    for (const lost of [all - 1, all - 2]) {
+      const { gathered } = four((index) => index === lost)
+      expect(gathered.units.map(({ timestamp }) => timestamp)).toEqual([0, 3000, 6000])
+      expect(gathered.damages).toMatchObject([{ packets: 1, damagedUnits: 1, timestamp: 9000 }])
+    }
+    const { gathered, sent } = h264Rig()
+    for (const payload of h264Payloads([...sets, ...units[0]], 60)) sent.packet(payload, 0, false) // who was stopped in it
+    sent.end()
+    expect([gathered.units, gathered.damages]).toEqual([[], []])
+  })
+
   it('tells of units of which nothing came', () => {
     const { counts } = four(() => false, 1100)
     expect(counts).toEqual([1, 1, 1, 1])
@@ -231,12 +245,12 @@ describe('units of packets that are lost', () => {
   it('finds out a sender that sets the marker on every packet', () => {
     const { gathered, sent } = h264Rig()
     const all = [...sets, ...units[0], withSecondSlice(units[0].at(-1) ?? new Uint8Array(0))]
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 5; i++) {
       for (const payload of all) sent.packet(payload, i * 3000, true)
     }
     sent.end()
     const last = gathered.units.at(-1)
-    expect(last?.timestamp).toBe(9000)
+    expect(last?.timestamp).toBe(9000) // of the one behind it nothing tells whether it is whole
     expect(Buffer.from(last?.data ?? [])).toEqual(Buffer.from(joinSample(all.slice(2))))
     expect(gathered.units.filter(({ timestamp }) => timestamp === 6000)).toHaveLength(1)
   })

@@ -102,8 +102,7 @@ describe('VP8', () => {
 
   it('parts two frames of one timestamp', () => {
     const { gathered, sent } = rig()
-    for (const data of [vp8[0], vp8[1]]) sent.packet(vp8Payloads(data)[0], 9, false)
-    sent.end()
+    for (const data of [vp8[0], vp8[1]]) sent.packet(vp8Payloads(data)[0], 9, data === vp8[1])
     expect(gathered.units.map(({ data }) => hex(data))).toEqual(vp8.slice(0, 2).map(hex))
   })
 
