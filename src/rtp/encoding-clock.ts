@@ -105,6 +105,11 @@ export class EncodingClock {
     return Math.max(0, ticks + Math.round(this.#line))
   }
 
+  /** When the last frame came, ms; 0 before the first. */
+  get lastArrivalMs(): number {
+    return this.#lastArrivalMs
+  }
+
   /** How much faster the sender's RTP clock runs than its wall clock, in millionths. */
   get driftPpm(): number {
     return -1e6 * this.#timeline.slope

@@ -24,6 +24,8 @@ export class MediaClock {
 
 /** A peer may change its SSRC as often as it likes; the newest count. */
 const MAX_ENCODINGS = 16
+/** An encoding of which nothing came for so long, while others did, says nothing of now. */
+const FLOWS_MS = 5000
 
 /** The encodings of a track. */
 export class TrackClock {
@@ -44,16 +46,16 @@ export class TrackClock {
     return encoding
   }
 
-  /** Its SSRC is gone. */
-  remove(encoding: EncodingClock): void {
-    const at = this.#encodings.indexOf(encoding)
-    if (at >= 0) this.#encodings.splice(at, 1)
-  }
-
-  /** How long after their time the frames of this track come at least, ms. Of video less that of audio: the A/V offset. */
+  /**
+   * How long after their time the frames of this track come at least, ms, by the encodings that flow or did last. Of video less that
+   * of audio: the A/V offset.
+   */
   get delayMs(): number {
+    const newestMs = this.#encodings.reduce((newest, { lastArrivalMs }) => Math.max(newest, lastArrivalMs), 0)
     let least = Number.POSITIVE_INFINITY
-    for (const { delayMs } of this.#encodings) if (delayMs < least) least = delayMs
+    for (const { delayMs, lastArrivalMs } of this.#encodings) {
+      if (newestMs - lastArrivalMs < FLOWS_MS && delayMs < least) least = delayMs
+    }
     return least === Number.POSITIVE_INFINITY ? 0 : least
   }
 }

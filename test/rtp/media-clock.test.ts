@@ -119,6 +119,23 @@ describe('the media clock', () => {
     expect(Math.max(...apart)).toBeLessThan(8)
   })
 
+  it('knows how late a track is by what flows, and by what did where nothing does', () => {
+    const sender = new Sender(17, 5)
+    const before = sender.stream({ ...VIDEO, delayMs: 30 })
+    const after = sender.stream({ ...VIDEO, delayMs: 130, randomStart: 77 }, before.track)
+    const audio = sender.stream(AUDIO)
+    const offset = () => before.track.delayMs - audio.track.delayMs
+    after.isPaused = true
+    sender.run(0, 20_000)
+    expect(Math.abs(offset() - 30)).toBeLessThan(8)
+    before.isPaused = true
+    sender.run(20_000, 24_000)
+    expect(Math.abs(offset() - 30)).toBeLessThan(8)
+    after.isPaused = false
+    sender.run(24_000, 40_000)
+    expect(Math.abs(offset() - 130)).toBeLessThan(8)
+  })
+
   it('leaves the hole of a sender that slept where it was, when its RTP clocks went on', () => {
     const sender = new Sender(9, 20)
     const audio = sender.stream(AUDIO)
