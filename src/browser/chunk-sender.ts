@@ -4,6 +4,9 @@ import type { ChunkStore, StoredChunk, StoredUpload } from './chunk-store.ts'
 import { addressOf, authorization, type TokenSource } from './connection-options.ts'
 import { RefusalError, refusalOf } from './refusal.ts'
 
+/** For the answer to a chunk, ms: the server takes none that needs more than ten seconds to come. */
+const ANSWER_MS = 20_000
+
 /** What a sender tells. */
 export interface SenderEvents {
   /** A chunk was acknowledged. */
@@ -82,6 +85,7 @@ export class ChunkSender {
         method: 'POST',
         headers: { ...(await this.#headers()), 'content-type': 'application/octet-stream' },
         body: chunk.bytes,
+        signal: AbortSignal.timeout(ANSWER_MS),
       })
       if (!response.ok) throw await refusalOf(response)
       this.backOff.reset()

@@ -2,10 +2,12 @@
 import { trickleCandidates } from './candidate-trickle.ts'
 import { authorization, type ConnectionOptions } from './connection-options.ts'
 import { iceServersOf } from './ice-servers.ts'
-import { refusalOf } from './refusal.ts'
+import { refusalOf, UnreachableError } from './refusal.ts'
 
 /** From the answer to the connection, ms. */
 const CONNECTION_MS = 10_000
+/** For the answer to an offer, ms. */
+const ANSWER_MS = 15_000
 /** A connection that is interrupted for so long is given up, ms. */
 const INTERRUPTION_MS = 3000
 
@@ -28,7 +30,7 @@ export class PeerSession {
    * Offers what `peer` has now at the address that `endpoint` gives for its `mid`s, in their order; resolves once it is connected.
    *
    * Candidates are looked for when the answer has named the servers that tell them, and trickled.
-   * @throws RefusalError, and what `fetch` throws when nobody answers
+   * @throws RefusalError, UnreachableError, and what `fetch` throws when nobody answers
    */
   async connect(endpoint: (mids: readonly string[]) => URL): Promise<void> {
     const offer = await this.peer.createOffer()
@@ -38,6 +40,7 @@ export class PeerSession {
       method: 'POST',
       headers: { 'content-type': 'application/sdp', ...(await authorization(this.#options)) },
       body: offered,
+      signal: AbortSignal.timeout(ANSWER_MS),
     })
     if (response.status !== 201) throw await refusalOf(response)
     const location = response.headers.get('location')
@@ -92,7 +95,7 @@ export class PeerSession {
 
   #connected(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = () => reject(new Error('WebRTC cannot reach the server'))
+      const fail = () => reject(new UnreachableError('WebRTC cannot reach the server'))
       const timer = setTimeout(fail, CONNECTION_MS)
       const look = () => {
         const { connectionState } = this.peer

@@ -4,12 +4,14 @@ import { ChunkRecorder } from './chunk-recorder.ts'
 import { ChunkStore } from './chunk-store.ts'
 import type { ConnectionOptions } from './connection-options.ts'
 import { sendLeftUploads } from './left-uploads.ts'
-import { RefusalError } from './refusal.ts'
+import { RefusalError, UnreachableError } from './refusal.ts'
 import { TypedEvents } from './typed-events.ts'
 import { type Source, type Tracks, WhipPublication } from './whip-publication.ts'
 
 /** Connections that came to nothing in a row, before chunks are uploaded instead. */
 const MAX_FAILURES = 3
+/** The same, of such to which the server had answered: then it is there, and its UDP port is not. */
+const MAX_UNREACHED = 2
 const DEFAULT_CHUNK_MS = 1000
 /** What an earlier page left is sent first, for at most so long, ms. */
 const LEFT_DEADLINE_MS = 10_000
@@ -60,6 +62,7 @@ export class Publisher extends TypedEvents<PublisherEvents> {
   #state: PublisherState = 'connecting'
   #pendingBytes = 0
   #failures = 0
+  #unreached = 0
   #wasLive = false
   #isStopped = false
   #unlisten: () => void = () => undefined
@@ -138,7 +141,7 @@ export class Publisher extends TypedEvents<PublisherEvents> {
     })
     try {
       await publication.connect()
-      this.#failures = 0
+      this.#failures = this.#unreached = 0
       this.#wasLive = true
       this.#backOff.reset()
       this.#move('live')
@@ -159,7 +162,9 @@ export class Publisher extends TypedEvents<PublisherEvents> {
     if (error instanceof RefusalError && (error.status === 401 || error.status === 403)) throw error
     if (transport === 'whip' && isRefused) throw error
     if (!(error instanceof RefusalError) || error.status >= 500) this.#failures++
-    const isHopeless = isRefused || (!this.#wasLive && this.#failures >= MAX_FAILURES)
+    if (error instanceof UnreachableError) this.#unreached++
+    const isTried = this.#unreached >= MAX_UNREACHED || (!this.#wasLive && this.#failures >= MAX_FAILURES)
+    const isHopeless = isRefused || isTried
     if (transport === 'auto' && isHopeless) return this.#upload()
     await this.#backOff.pause(error instanceof RefusalError ? error.retryAfterMs : undefined)
   }

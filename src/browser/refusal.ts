@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
 
+const PASSING: ReadonlySet<string> = new Set(['TD_NAME_BUSY', 'TD_NOT_LIVE', 'TD_CHUNK_CUT'])
+
 /** The server has answered, and not as was hoped: `code` as in the catalogue of errors, or `HTTP_…` where it said none. */
 export class RefusalError extends Error {
   readonly status: number
@@ -17,8 +19,13 @@ export class RefusalError extends Error {
 
   /** Trying again may help: it is busy, away, or somebody else still has the name. */
   get isPassing(): boolean {
-    return this.status >= 500 || this.status === 429 || this.code === 'TD_NAME_BUSY' || this.code === 'TD_NOT_LIVE'
+    return this.status >= 500 || this.status === 429 || PASSING.has(this.code)
   }
+}
+
+/** The server has answered, and no media gets there or back: its UDP port, or ours, is out of reach. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
 }
 
 /** What `response` says is wrong. */

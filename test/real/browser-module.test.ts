@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TapedeckClient } from '../../src/client/index.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { freePort, scratch, TapedeckProcess } from '../peers/tapedeck.ts'
+import { UdpProxies } from '../peers/udp-proxy.ts'
 import { until } from '../peers/until.ts'
 
 const directory = scratch('browser-module')
@@ -25,7 +26,9 @@ beforeAll(async () => {
     async () => (await fetch(shared.origin).catch(() => undefined))?.ok || undefined,
   )
 })
+const cleanUps: (() => Promise<void>)[] = []
 afterAll(async () => {
+  for (const cleanUp of cleanUps) await cleanUp()
   await shared.browser?.close()
   shared.pages?.kill()
   await TapedeckProcess.endAll()
@@ -52,7 +55,8 @@ async function joined(server: TapedeckProcess, name: string): Promise<Page> {
 const stateIs = (page: Page, state: string) =>
   page.waitForFunction((wanted) => document.getElementById('state')?.textContent === wanted, state, { timeout: 60_000 })
 
-describe('a page with tapedeck/browser', () => {
+// beside each other: each waits most of its time
+describe.concurrent('a page with tapedeck/browser', () => {
   it('publishes camera and screen, shows the others, and comes back when the server was killed', async () => {
     const server = await start('room')
     const [alice, bob] = await Promise.all([joined(server, 'alice'), joined(server, 'bob')])
@@ -116,7 +120,64 @@ describe('a page with tapedeck/browser', () => {
     expect(files.length).toBeGreaterThan(0)
     for (const file of files) expect(await decodingFaults(join(server.recordings, file))).toBe('')
   })
+
+  it('uploads when the server is there and its UDP port is no more; a backup has all of it', async () => {
+    const port = await freePort()
+    const server = await start('udp', '--webrtc-port', String(port))
+    const client = new TapedeckClient({ baseUrl: server.http })
+    const proxies = await UdpProxies.start()
+    cleanUps.push(() => proxies.close())
+    const proxy = await proxies.open(port, 1)
+    const context = await (await browser()).newContext()
+    await context.addInitScript(throughProxy, proxy.port)
+    const page = await context.newPage()
+    await page.goto(shared.origin)
+    const to = JSON.stringify({ url: server.http, room: 'demo', participant: 'alice', backupParticipant: 'spare' })
+    // as text: an import that nothing rewrites
+    await page.evaluate(`(async () => {
+      const { publish } = await import('${server.http}/browser.js')
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 240 }, audio: true })
+      globalThis.states = []
+      globalThis.publisher = publish({ ...${to}, stream, simulcast: false })
+      publisher.on('state', ({ state }) => states.push(state))
+    })()`)
+    const reached = (state: string) => page.waitForFunction(`states.includes('${state}')`, null, { timeout: 90_000 })
+    await reached('live')
+    const sources = async () => {
+      const { participants } = await client.getRoom('demo').catch(() => ({ participants: [] }))
+      const now = participants.map((each) => `${each.participant_id} ${each.source}`).sort()
+      return now.length === 2 ? now : undefined
+    }
+    expect(await until('both of alice', sources)).toEqual(['alice whip', 'spare upload'])
+    await proxy.outage(600_000)
+    await reached('uploading')
+    await until('what alice uploads', async () => (await sources())?.includes('alice upload') || undefined)
+    await page.evaluate('publisher.stop()')
+    expect(await page.evaluate('states')).toEqual(['live', 'reconnecting', 'uploading', 'stopped'])
+    expect(await page.evaluate(storedChunks)).toBe(0)
+    await context.close()
+    const { recordings } = await client.listRecordings()
+    await server.end()
+    const files = server.files()
+    expect(files.filter((file) => file.includes('_spare_'))).toHaveLength(1)
+    expect(files.filter((file) => file.includes('_alice_')).length).toBeGreaterThan(0)
+    expect(recordings).toHaveLength(2) // within the window alice's goes on
+    for (const file of files) expect(await decodingFaults(join(server.recordings, file))).toBe('')
+  })
 })
+
+/** For the page: its media goes by the proxy, and the server is told of no other way to it. */
+function throughProxy(proxyPort: number): void {
+  const { fetch } = globalThis
+  globalThis.fetch = (input, init) =>
+    init?.method === 'PATCH' ? Promise.resolve(new Response(null, { status: 204 })) : fetch(input, init)
+  const { setRemoteDescription } = RTCPeerConnection.prototype
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const { type, sdp: answer = '' } = description
+    const sdp = answer.replaceAll(/(?<=^a=candidate:.* )[^ ]+ \d+(?= typ host)/gm, `127.0.0.1 ${proxyPort}`)
+    return Reflect.apply(setRemoteDescription, this, [{ type, sdp }])
+  }
+}
 
 /** How many chunks are in the page's store. */
 function storedChunks(): Promise<number> {
