@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { TapedeckClient } from '../../src/client/index.ts'
@@ -7,13 +7,16 @@ import { openContainer } from '../../src/container/formats.ts'
 import { RecordingEngine } from '../../src/index.ts'
 import { pieces, recordedBytes } from '../ingest/upload-rig.ts'
 import { decodingFaults } from '../peers/decoding.ts'
+import { Disk, describeOnDisks } from '../peers/disks.ts'
 import { madeMedia } from '../peers/ffmpeg.ts'
 import { scratch, TapedeckProcess } from '../peers/tapedeck.ts'
 import { until } from '../peers/until.ts'
 
 const directory = scratch('upload')
+const disks: Disk[] = []
 afterAll(async () => {
   await TapedeckProcess.endAll()
+  for (const disk of disks) await disk.drop()
   directory.drop()
 })
 
@@ -116,6 +119,52 @@ it('survives kill -9 in its middle: what was acknowledged is in the files, each 
     }
     for (const file of files) expect(await decodingFaults(join(server.recordings, file))).toBe('')
   }
+})
+
+describeOnDisks('on a full disk', () => {
+  it('a chunk is refused with 507 and nothing of it stays, until there is room again: then all of it is recorded', async () => {
+    const disk = await Disk.tmpfs(directory.path, 8)
+    disks.push(disk)
+    const data = join(disk.path, 'data')
+    const flags = ['--data-dir', data, '--record-all', '--record-min-free-mb', '0']
+    const server = await TapedeckProcess.start(join(directory.path, 'full'), ...flags)
+    const client = new TapedeckClient({ baseUrl: server.http })
+    const bytes = recordedBytes('vp8.webm')
+    const parts = pieces(bytes, 4)
+    const send = (seq: number) =>
+      client.uploadChunk(
+        'demo',
+        'alice',
+        { session: 'a', seq, final: seq === 3 ? 'true' : 'false' },
+        Uint8Array.from(parts[seq]),
+      )
+    await send(0)
+    const ballast = join(disk.path, 'ballast')
+    const fill = () => {
+      for (let size = 1_000_000; size >= 1; size = Math.floor(size / 2)) {
+        try {
+          for (;;) appendFileSync(ballast, Buffer.alloc(size))
+        } catch {
+          // no room for so much
+        }
+      }
+    }
+    fill()
+    for (let i = 0; i < 2; i++) await expect(send(1)).rejects.toMatchObject({ status: 507, code: 'TD_DISK_FULL' })
+    expect(await client.getUpload('demo', 'alice', 'a')).toMatchObject({ state: 'open', next_seq: 1, early: [] })
+    const uploads = join(data, 'uploads')
+    const chunks = readdirSync(uploads, { recursive: true })
+      .map(String)
+      .filter((name) => /\/\d+-/.test(name))
+    expect(chunks.length).toBeLessThanOrEqual(1)
+    rmSync(ballast)
+    for (let seq = 1; seq < 4; seq++) await send(seq)
+    await until('its end', async () => (await client.getUpload('demo', 'alice', 'a')).state === 'ended' || undefined)
+    await server.end()
+    const [file] = server.files()
+    const kept = await contents(readFileSync(join(server.recordings, file)), 'video')
+    expect(kept).toEqual(await contents(bytes, 'video'))
+  })
 })
 
 it('comes into a recording of a program by addChunk', async () => {
