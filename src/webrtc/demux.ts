@@ -27,7 +27,8 @@ export interface Strays {
 interface Route {
   readonly key: number
   readonly encoding: DemuxEncoding
-  readonly isRtx: boolean
+  /** The payload types of retransmissions, of an SSRC of which only those came so far. */
+  readonly rtxPayloadTypes: ReadonlySet<number> | undefined
   lastMs: number
   /** Another SSRC has taken its place. */
   isRetired: boolean
@@ -82,7 +83,9 @@ export class Demux {
     const key = packet.ssrc | 0 // small integers are cheaper keys
     const last = this.#last
     const known = last?.key === key ? last : this.#routes.get(key)
-    const route = known === undefined || known.isRetired ? this.#find(key, packet, known) : known
+    const isAsKnown =
+      known !== undefined && !known.isRetired && known.rtxPayloadTypes?.has(packet.payloadType) !== false
+    const route = isAsKnown ? known : this.#find(key, packet, known)
     if (route === undefined) return false
     this.#last = route
     route.lastMs = packet.arrivalMs
@@ -93,11 +96,11 @@ export class Demux {
   /** The encoding of an SSRC, without retransmissions; undefined while it is not known. */
   encodingOf(ssrc: number): DemuxEncoding | undefined {
     const route = this.#routes.get(ssrc | 0)
-    return route === undefined || route.isRtx || route.isRetired ? undefined : route.encoding
+    return route === undefined || route.rtxPayloadTypes !== undefined || route.isRetired ? undefined : route.encoding
   }
 
   #find(key: number, packet: RtpPacket, known: Route | undefined): Route | undefined {
-    if (known !== undefined)
+    if (known?.isRetired)
       return this.#mayReturn(known, packet.arrivalMs) ? this.#admit(key, known, packet) : this.#stray()
     const index = this.#mediaOf(packet)
     if (index === undefined) return this.#stray()
@@ -108,7 +111,7 @@ export class Demux {
     }
     const encoding = this.#encodingOf(index, packet, isRtx)
     if (encoding === undefined || !this.#mayAdmit(packet.arrivalMs)) return this.#stray()
-    return this.#admit(key, { encoding, isRtx }, packet)
+    return this.#admit(key, { encoding, rtxPayloadTypes: isRtx ? index.rtxPayloadTypes : undefined }, packet)
   }
 
   #stray(): undefined {
@@ -149,9 +152,13 @@ export class Demux {
     return ++this.#newInWindow <= MAX_NEW_PER_SECOND && ++this.#admitted <= MAX_NEW
   }
 
-  #admit(key: number, { encoding, isRtx }: Pick<Route, 'encoding' | 'isRtx'>, packet: RtpPacket): Route {
-    const route: Route = { key, encoding, isRtx, lastMs: packet.arrivalMs, isRetired: false }
-    if (!isRtx) {
+  #admit(
+    key: number,
+    { encoding, rtxPayloadTypes }: Pick<Route, 'encoding' | 'rtxPayloadTypes'>,
+    packet: RtpPacket,
+  ): Route {
+    const route: Route = { key, encoding, rtxPayloadTypes, lastMs: packet.arrivalMs, isRetired: false }
+    if (rtxPayloadTypes === undefined) {
       const before = this.#active.get(encoding)
       if (before !== undefined) before.isRetired = true
       this.#active.set(encoding, route)

@@ -80,6 +80,24 @@ describe('a peer that does not behave', () => {
     expect(packetsLost).toBeGreaterThan(890_000)
   })
 
+  it('may begin an SSRC with retransmissions, and go on with what they repeat', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    const { video } = chromiumSources()
+    const { ssrc, rtx } = video.options
+    const other = new RtpSource({ ...video.options, payloadType: rtx?.payloadType ?? 0 })
+    transport.deliver(...other.packets(Buffer.alloc(20), [Buffer.alloc(20)], 0))
+    for (let i = 0; i < 10; i++) {
+      transport.deliver(...video.vp8(i * 40, i === 0))
+      pass(40)
+    }
+    pass(1000)
+    expect(sink.framesOf(2).map(({ data }) => data)).toEqual(video.sent)
+    expect(sink.last?.tracks[1]).toMatchObject({ packets: 30, packetsLost: 0 })
+    expect(
+      transport.rtcp.some((packet) => packet.type === 'rr' && packet.blocks.some((block) => block.ssrc === ssrc)),
+    ).toBe(true)
+  })
+
   it('may flood one frame without end: it is left out, and the next keyframe is asked for', async () => {
     const { transport, sink } = await publishing(CHROMIUM)
     const { video } = chromiumSources()
