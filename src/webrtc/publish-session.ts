@@ -139,7 +139,8 @@ export class PublishSession implements EngineSession, TransportHandler {
       this.#meet('connected')
       this.#meet('tracks_published')
       this.#meet('subscribed')
-    } else if (fault !== undefined) this.#failed(fault)
+    } else if (state === 'unreached') this.#deadlines.unreached()
+    else if (fault !== undefined) this.#failed(fault)
     else if (state === 'closed') this.#finish(this.#deadlines.closed(performance.now()))
   }
 

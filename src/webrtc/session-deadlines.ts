@@ -12,6 +12,7 @@ export class SessionDeadlines {
   readonly #openedMs: number
   #connectedMs: number | undefined
   #heardMs: number | undefined
+  #isUnreached = false
 
   constructor(nowMs: number) {
     this.#openedMs = nowMs
@@ -27,6 +28,11 @@ export class SessionDeadlines {
 
   connected(nowMs: number): void {
     this.#connectedMs ??= nowMs
+  }
+
+  /** ICE consent has expired. */
+  unreached(): void {
+    this.#isUnreached = true
   }
 
   /** RTP came. */
@@ -49,7 +55,11 @@ export class SessionDeadlines {
     if (this.#connectedMs === undefined)
       return { reason: 'failed', code: 'TD_SOURCE_CONNECTION', message: 'the connection failed before it was there' }
     const silentMs = nowMs - this.#lastSignMs(this.#connectedMs)
-    return silentMs <= POLITE_MS ? { reason: 'finished' } : lost(silentMs)
+    if (silentMs > POLITE_MS) return lost(silentMs)
+    if (!this.#isUnreached) return { reason: 'finished' }
+    const message =
+      'it was heard, and confirmed nothing of ours for half a minute: its address has changed; it may come back'
+    return { reason: 'lost', code: 'TD_SOURCE_DEAF', message }
   }
 
   #lastSignMs(connectedMs: number): number {

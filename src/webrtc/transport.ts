@@ -1,7 +1,10 @@
 import type { TapedeckError } from '../media/errors.ts'
 
-/** `closed` is final. `disconnected` may still come back. */
-export type TransportState = 'connecting' | 'connected' | 'disconnected' | 'closed'
+/**
+ * `closed` is final. `disconnected` may still come back. After `unreached`, `closed` follows: nothing of ours was answered for so long
+ * that ICE consent has expired (RFC 7675 §5.1).
+ */
+export type TransportState = 'connecting' | 'connected' | 'disconnected' | 'unreached' | 'closed'
 
 /** What a peer's session description says about reaching it (RFC 8839 §5, RFC 8122). */
 export interface RemoteTransport {

@@ -123,7 +123,8 @@ export class WatchSession implements EngineSession, TransportHandler {
       this.#deadlines.connected(performance.now())
       this.#sink.met('connected')
       this.#feed()
-    } else if (state === 'closed') {
+    } else if (state === 'unreached') this.#deadlines.unreached()
+    else if (state === 'closed') {
       const end = this.#deadlines.closed(performance.now())
       this.#finish(fault === undefined ? end : { reason: 'failed', code: fault.code, message: fault.message })
     }

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MalformedError } from '../../src/media/errors.ts'
+import { NdcAssociation } from '../../src/webrtc/ndc/association.ts'
 import { NdcTransportFactory } from '../../src/webrtc/ndc/factory.ts'
 import type { LocalTransport, TransportHandler, TransportState } from '../../src/webrtc/transport.ts'
 import { TransportError } from '../../src/webrtc/transport-error.ts'
@@ -32,6 +33,11 @@ class Listener implements TransportHandler {
 function mappedAddress(request: Uint8Array): Buffer {
   const [header, mapped] = [Buffer.from('0101000c2112a442', 'hex'), Buffer.from('002000080001304eea12d54b', 'hex')]
   return Buffer.concat([header, request.subarray(8, 20), mapped])
+}
+
+function associationOf({ transport }: LocalTransport): NdcAssociation {
+  if (transport instanceof NdcAssociation) return transport
+  throw new Error('not of the library')
 }
 
 describe('transports by libdatachannel', () => {
@@ -114,6 +120,20 @@ describe('transports by libdatachannel', () => {
     sender.send('other', { ...emptyPlan(7, 3, 50), maxFrames: 2 })
     await until('what was sent', () => listener.sequence.length === 6 || undefined)
     expect(states).toEqual(['connected', 'closed'])
+    await transports.close()
+  })
+
+  it('tell a peer that has left, as Chromium does, from one that is not reached any more', async () => {
+    const transports = new NdcTransportFactory(OPTIONS)
+    const listeners = { left: new Listener(), unreached: new Listener() }
+    const left = await connect(transports, 'left', listeners.left)
+    const unreached = await connect(transports, 'unreached', listeners.unreached)
+    await until('both', () => Object.values(listeners).every(({ states }) => states.length === 1) || undefined)
+    // as the library says it: after a DTLS close_notify, and when consent has expired, half a minute later
+    for (const state of ['disconnected', 'closed']) associationOf(left).stateChanged(state)
+    associationOf(unreached).stateChanged('failed')
+    expect(listeners.left.states).toEqual(['connected', 'disconnected', 'closed'])
+    expect(listeners.unreached.states).toEqual(['connected', 'unreached', 'closed'])
     await transports.close()
   })
 

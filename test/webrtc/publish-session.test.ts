@@ -225,6 +225,18 @@ describe('a peer that is not heard', () => {
     expect(other.sink.ends).toMatchObject([{ reason: 'failed', code: 'TD_SOURCE_CONNECTION' }])
   })
 
+  it('is lost, and has not said goodbye, when it was heard to the end and could not be reached', async () => {
+    const { transport, sink } = await publishing(CHROMIUM)
+    transport.deliver(...chromiumSources().audio.opus(0))
+    transport.move('unreached')
+    transport.move('closed')
+    expect(sink.ends).toMatchObject([{ reason: 'lost', code: 'TD_SOURCE_DEAF' }])
+    const polite = await publishing(CHROMIUM)
+    polite.transport.deliver(...chromiumSources().audio.opus(0))
+    for (const state of ['disconnected', 'closed'] as const) polite.transport.move(state)
+    expect(polite.sink.ends).toEqual([{ reason: 'finished' }])
+  })
+
   it('is given up 15 s after it connected, when it never sends', async () => {
     const { transport, sink } = await publishing(CHROMIUM)
     pass(14_900)

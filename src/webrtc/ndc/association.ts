@@ -96,14 +96,16 @@ export class NdcAssociation implements Transport, Gatherer {
 
   /** For the owner: the library says so. */
   stateChanged(state: string): void {
+    if (state === 'failed' && this.#state !== 'connecting') this.#moved('unreached')
     if (state === 'failed' || state === 'closed') this.close()
-    else if ((state === 'connected' || state === 'disconnected') && this.#state !== 'closed') {
-      if (state === this.#state) return
-      this.#state = state
-      this.#remoteAskedMs = Number.NEGATIVE_INFINITY
-      this.#guard(() => this.#handler.onState(state))
-    }
+    else if (state === 'connected' || state === 'disconnected') this.#moved(state)
     if (state === 'closed') this.#onClosed()
+  }
+
+  #moved(state: 'connected' | 'disconnected' | 'unreached'): void {
+    if (this.#state === 'closed' || state === this.#state) return
+    this.#state = state
+    this.#guard(() => this.#handler.onState(state))
   }
 
   gathered(): void {
