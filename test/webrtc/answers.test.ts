@@ -99,13 +99,15 @@ describe('an answer', () => {
     expect(attributesOf(audio, 'rtcp-fb').map(({ value }) => value)).toEqual(['111 transport-cc', '111 nack'])
   })
 
-  it('turns data channels down, and what is outside of the bundle', () => {
+  it('turns data channels down, and takes nothing of what is not bundled (RFC 9725 §4.4.1)', () => {
     const answer = answered(negotiated(offerOf('gstreamer-webrtcbin')))
     expect(answer.media.map(({ media, port }) => `${media} ${port}`)).toEqual(['video 9', 'audio 9', 'application 0'])
     const apart = offerOf('chromium-camera').replace('BUNDLE 0 1', 'BUNDLE 1')
-    expect(answered(negotiated(apart)).media.map(({ port }) => port)).toEqual([0, 9])
+    expect(() => negotiated(apart)).toThrow(/m-line 0 \(audio\) is not bundled with the others/)
     const alone = offerOf('chromium-camera').replace(/a=group:BUNDLE 0 1\r\n/, '')
-    expect(answered(negotiated(alone)).media.map(({ port }) => port)).toEqual([9, 0])
+    expect(() => negotiated(alone)).toThrow(/m-line 1 \(video\) is not bundled with the others: .* \(max-bundle\)/)
+    const idle = apart.replace('a=sendonly', 'a=inactive')
+    expect(answered(negotiated(idle)).media.map(({ port }) => port)).toEqual([0, 9])
   })
 
   it('keeps an m-line that does not send in the bundle', () => {

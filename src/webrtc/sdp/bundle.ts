@@ -56,6 +56,6 @@ export function isRtp(media: MediaDescription): boolean {
 }
 
 /** Port 0 means that it is not, but for members of a bundle without a port of their own (RFC 9143 §6). */
-function isOffered(media: MediaDescription): boolean {
+export function isOffered(media: MediaDescription): boolean {
   return media.port !== 0 || attributeOf(media, 'bundle-only') !== undefined
 }

@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../../media/errors.ts'
 import type { PublishRequest } from '../engine.ts'
 import type { RemoteTransport } from '../transport.ts'
-import { bundleOf, isRtp, midOf } from './bundle.ts'
+import { bundleOf, isOffered, isRtp, midOf } from './bundle.ts'
 import { chooseFormats } from './codec-choice.ts'
 import {
   type AnsweredExtension,
@@ -52,7 +52,9 @@ export function negotiatePublish(
   const sections: AnswerSection[] = []
   const media: IncomingMedia[] = []
   for (const offered of description.media) {
-    const section = bundle.members.has(offered) ? answerSection(offered, request, extensions) : undefined
+    const isBundled = bundle.members.has(offered)
+    if (!isBundled && isOffered(offered) && isRtp(offered) && sends(offered)) throw unbundled(offered)
+    const section = isBundled ? answerSection(offered, request, extensions) : undefined
     sections.push(section ?? rejected(offered, midOf(offered)))
     for (const { name, id } of section?.extensions ?? []) extensions[name] = id
     if (section?.direction !== 'recvonly') continue
@@ -75,13 +77,22 @@ function answerSection(
   const isVideo = offered.media === 'video'
   const wanted = isVideo ? request.videoCodecs : request.audioCodecs
   const formats = chooseFormats(payloadFormats(offered), wanted)
-  const sends = directionOf(offered) === 'sendonly' || directionOf(offered) === 'sendrecv'
-  if (formats.length === 0 && sends) throw nothingToTake(`m-line ${midOf(offered)} (${offered.media})`, wanted)
+  if (formats.length === 0 && sends(offered)) throw nothingToTake(`m-line ${midOf(offered)} (${offered.media})`, wanted)
   if (formats.length === 0) return undefined
-  const direction = sends ? 'recvonly' : 'inactive'
+  const direction = sends(offered) ? 'recvonly' : 'inactive'
   const extensions = answerExtensions(offered, isVideo ? VIDEO_EXTENSIONS : AUDIO_EXTENSIONS, taken)
   const rids = isVideo && direction === 'recvonly' && hasRid(extensions) ? offeredRids(offered) : []
   return { offered, direction, mid: midOf(offered), formats, extensions, rids, streamLines: [] }
+}
+
+function sends(offered: MediaDescription): boolean {
+  return directionOf(offered) === 'sendonly' || directionOf(offered) === 'sendrecv'
+}
+
+/** There is one transport for everything (RFC 9725 §4.4.1). */
+function unbundled(offered: MediaDescription): UnsupportedError {
+  const what = `m-line ${midOf(offered)} (${offered.media})`
+  return new UnsupportedError(`${what} is not bundled with the others: offer all media on one transport (max-bundle)`)
 }
 
 function nothingToTake(what: string, codecs: readonly string[]): UnsupportedError {
