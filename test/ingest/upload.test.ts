@@ -24,7 +24,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 /** A hub with uploads; `followers` are those of its streams, oldest first. */
-async function rig({ directory = '', idleMs = 30_000 } = {}) {
+async function rig({ directory = '', idleMs = 30_000, demandRoom = () => Promise.resolve() } = {}) {
   const { path, drop } = scratch('upload')
   const hub = new Hub({ takeover: false, maxStreams: 100 }, silent)
   const followers: Follower[] = []
@@ -43,7 +43,7 @@ async function rig({ directory = '', idleMs = 30_000 } = {}) {
     directory: place,
     isSynced: false,
     idleMs,
-    demandRoom: async () => undefined,
+    demandRoom,
     now: () => performance.now() + clock.aheadMs,
   })
   await uploads.open()
@@ -182,6 +182,44 @@ describe('an upload', () => {
     await send(19, parts[19], true)
     expect(await followers[0].ended()).toBe('finished')
     expect(followers[0].times).toEqual(await timesOf(recordedBytes('vp8.webm')))
+  })
+
+  it('is known from its first chunk on, however long that takes', async () => {
+    const held = Promise.withResolvers<void>()
+    let isHeld = false
+    const demandRoom = () => (isHeld ? held.promise : Promise.resolve())
+    const { send, uploads, clock, followers } = await rig({ demandRoom })
+    const parts = pieces(recordedBytes('vp8.webm'), 2)
+    await send(0, recordedBytes('sound.webm'), true, CAMERA, { room: 'demo', participant: 'bob' })
+    expect(await followers[0].ended()).toBe('finished')
+    isHeld = true
+    const first = send(0, parts[0])
+    clock.aheadMs = 100_000_000
+    await until(() => uploads.stats.known === 0) // what is not needed has been looked for
+    held.resolve()
+    expect(await first).toMatchObject({ nextSeq: 1 })
+    expect(await send(1, parts[1], true)).toMatchObject({ nextSeq: 2 })
+    expect(await followers[1].ended()).toBe('finished')
+    expect(followers[1].times).toEqual(await timesOf(recordedBytes('vp8.webm')))
+  })
+
+  it('knows chunks of long ago by their number alone, and of a thousand alone what was in them', async () => {
+    const { send, directory, followers, clock } = await rig()
+    const bytes = recordedBytes('sound.webm')
+    const parts = pieces(bytes, 1700).filter(({ length }) => length > 0)
+    for (let seq = 0; seq < parts.length; seq++) await send(seq, parts[seq], seq === parts.length - 1)
+    expect(await followers[0].ended()).toBe('finished')
+    expect(followers[0].times).toEqual(await timesOf(bytes))
+    expect(await send(0, Buffer.of(77))).toMatchObject({ nextSeq: parts.length })
+    await expect(send(parts.length - 1, Buffer.of(77))).rejects.toMatchObject({ code: 'TD_CHUNK_CONFLICT' })
+    await expect(send(parts.length, Buffer.of(77))).rejects.toMatchObject({ code: 'TD_CHUNK_CONFLICT' })
+    clock.aheadMs = 3000
+    const at = join(directory, readdirSync(directory)[0])
+    await until(() => !readdirSync(at).some((file) => /^\d{8}-/.test(file)))
+    expect(readFileSync(join(at, 'taken'), 'latin1').split('\n').length).toBeLessThan(1100)
+    const again = await rig({ directory })
+    expect(await again.send(0, Buffer.of(78))).toMatchObject({ nextSeq: parts.length })
+    await expect(again.send(parts.length - 2, Buffer.of(77))).rejects.toMatchObject({ code: 'TD_CHUNK_CONFLICT' })
   })
 
   it('with another one of the same participant is one stream, each on its place of the clock', async () => {

@@ -12,6 +12,10 @@ import {
 
 /** How far a chunk may come before its turn. */
 export const MAX_AHEAD = 64
+/** Chunks whose checksums are remembered, the last of them; of older ones it is known only that they came. */
+const MAX_KNOWN = 1024
+/** Chunks that may lie on disk: each is a file. */
+export const MAX_ROW = 20_000
 const FACTS = 'upload.json'
 const POSITION = 'position.json'
 const HEADER = 'header'
@@ -26,8 +30,10 @@ export class ChunkSpool {
   #facts: UploadFacts
   #position: UploadPosition = BEGINNING
   #header: Uint8Array | undefined
-  /** Of all chunks that ever came. */
+  /** Of the last chunks that came. */
   readonly #checksums = new Map<number, string>()
+  /** Lines in `TAKEN`. */
+  #takenCount = 0
   /** Those that have come before their turn. */
   readonly #early = new Map<number, StoredChunk>()
   /** Those in a row that may be needed still, from `#position.firstSeq`. */
@@ -86,9 +92,17 @@ export class ChunkSpool {
     for (const chunk of this.#row) bytes += chunk.sizeBytes
     return bytes
   }
+  /** As many chunks are in the row as may be. */
+  get isFull(): boolean {
+    return this.#row.length + this.#early.size >= MAX_ROW
+  }
+  /** Where the row ends, bytes of the upload. */
+  get endOffset(): number {
+    return this.#position.firstOffset + this.rowBytes
+  }
   /** Something has come that is not surely in the files. */
   get hasUnread(): boolean {
-    return this.#position.firstOffset + this.rowBytes > this.#position.readEnd
+    return this.endOffset > this.#position.readEnd
   }
   /** Every chunk to the last has come. */
   get isComplete(): boolean {
@@ -99,7 +113,7 @@ export class ChunkSpool {
   /** Whether this very chunk is here already. @throws ChunkConflictError when another one has its number, or it has no place */
   has(seq: number, sha256: string): boolean {
     const known = this.#checksums.get(seq)
-    if (known === sha256) return true
+    if (known === sha256 || (known === undefined && seq < this.next)) return true
     if (known !== undefined) throw new ChunkConflictError(seq, `came already with the SHA-256 ${known}`)
     const { finalSeq } = this.#facts
     if (finalSeq !== undefined && seq > finalSeq) throw new ChunkConflictError(seq, `${finalSeq} was the last one`)
@@ -114,7 +128,7 @@ export class ChunkSpool {
   async take(seq: number, sha256: string, isFinal: boolean, body: AsyncIterable<Uint8Array>): Promise<number> {
     if (isFinal) this.#demandLast(seq)
     const chunk = await this.#directory.store(seq, sha256, body)
-    this.#checksums.set(seq, sha256)
+    this.#know(seq, sha256)
     this.#early.set(seq, chunk)
     if (isFinal) await this.change({ finalSeq: seq })
     this.#line()
@@ -171,10 +185,16 @@ export class ChunkSpool {
     return this.#inTurn(() => this.#directory.drop())
   }
 
+  #know(seq: number, sha256: string): void {
+    this.#checksums.set(seq, sha256)
+    if (this.#checksums.size <= MAX_KNOWN) return
+    const [oldest] = this.#checksums.keys()
+    if (oldest !== undefined) this.#checksums.delete(oldest)
+  }
+
   #demandLast(seq: number): void {
-    for (const known of this.#checksums.keys()) {
-      if (known > seq) throw new ChunkConflictError(seq, `cannot be the last: ${known} has come`)
-    }
+    const known = Math.max(this.next - 1, ...this.#early.keys())
+    if (known > seq) throw new ChunkConflictError(seq, `cannot be the last: ${known} has come`)
   }
 
   async #advance({ unitOffset, fromMs, readEnd }: Parameters<ChunkSpool['advance']>[0]): Promise<void> {
@@ -196,8 +216,17 @@ export class ChunkSpool {
 
   async #remove(gone: readonly StoredChunk[]): Promise<void> {
     if (gone.length === 0) return
-    await this.#directory.append(TAKEN, gone.map(({ seq, sha256 }) => `${seq} ${sha256}\n`).join(''))
+    this.#takenCount += gone.length
+    if (this.#takenCount <= MAX_KNOWN + MAX_KNOWN / 2) await this.#directory.append(TAKEN, gone.map(lineOf).join(''))
+    else await this.#shorten()
     for (const chunk of gone) await this.#directory.remove(chunk)
+  }
+
+  /** Of what went long ago nothing is kept. */
+  async #shorten(): Promise<void> {
+    const before = [...this.#checksums].filter(([seq]) => seq < this.#position.firstSeq)
+    await this.#directory.replace(TAKEN, before.map(([seq, sha256]) => lineOf({ seq, sha256 })).join(''))
+    this.#takenCount = before.length
   }
 
   /** Those whose turn it is go into the row. */
@@ -215,9 +244,12 @@ export class ChunkSpool {
     this.#header = await this.#directory.read(HEADER)
     this.#position = uploadPositionSchema.safeParse(given).data ?? BEGINNING
     const taken = Buffer.from((await this.#directory.read(TAKEN)) ?? []).toString('latin1')
-    for (const [, seq, sha256] of taken.matchAll(/^(\d+) ([0-9a-f]{64})$/gm)) this.#checksums.set(Number(seq), sha256)
+    for (const [, seq, sha256] of taken.matchAll(/^(\d+) ([0-9a-f]{64})$/gm)) {
+      this.#know(Number(seq), sha256)
+      this.#takenCount++
+    }
     for (const chunk of await this.#directory.list()) {
-      this.#checksums.set(chunk.seq, chunk.sha256)
+      this.#know(chunk.seq, chunk.sha256)
       if (chunk.seq < this.#position.firstSeq) await this.#directory.remove(chunk)
       else this.#early.set(chunk.seq, chunk)
     }
@@ -234,6 +266,10 @@ export class ChunkSpool {
     this.#changing = done.catch(() => undefined)
     return done
   }
+}
+
+function lineOf({ seq, sha256 }: Pick<StoredChunk, 'seq' | 'sha256'>): string {
+  return `${seq} ${sha256}\n`
 }
 
 async function readJson(directory: ChunkDirectory, name: string): Promise<unknown> {

@@ -102,7 +102,7 @@ export class GrowingBytes implements ByteSource {
   }
 
   #pieceAt(offset: number): Piece | undefined {
-    return this.#pieces.find(({ start, end }) => offset >= start && offset < end)
+    return this.#pieces.findLast(({ start, end }) => offset >= start && offset < end)
   }
 
   async #fileOf(piece: Piece): Promise<FileHandle> {

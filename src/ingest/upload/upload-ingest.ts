@@ -12,7 +12,7 @@ import { ChunkSpool } from './chunk-spool.ts'
 import { UploadBusyError, UploadMissingError } from './errors.ts'
 import { MAX_OPEN_SESSIONS, UploadParticipant } from './upload-participant.ts'
 import { type Chunk, UploadSession, type UploadStatus } from './upload-session.ts'
-import { type UploadStats, UploadTotals } from './upload-stats.ts'
+import { figuresOf, type UploadStats, UploadTotals } from './upload-stats.ts'
 
 /** Bytes of one participant that are on their way or came before their turn. */
 const MAX_IN_FLIGHT_BYTES = 10_000_000
@@ -87,16 +87,7 @@ export class UploadIngest {
   }
 
   get stats(): UploadStats {
-    const sum = { live: 0, inFlightBytes: 0, earlyChunks: 0, spooledBytes: 0 }
-    for (const { sessions } of this.#participants.values()) {
-      for (const { isLive, inFlightBytes, spool } of sessions.values()) {
-        if (isLive) sum.live++
-        sum.inFlightBytes += inFlightBytes
-        sum.earlyChunks += spool.earlyCount
-        sum.spooledBytes += spool.rowBytes + spool.earlyBytes
-      }
-    }
-    return { ...sum, ...this.#totals.read(), known: this.#sessionCount }
+    return { ...figuresOf(this.#participants.values()), ...this.#totals.read(), known: this.#sessionCount }
   }
 
   /** Finds what an earlier run left, and reads on where something was not read. Chunks that come before wait for it. */
@@ -182,13 +173,18 @@ export class UploadIngest {
   ): Promise<{ readonly session: UploadSession; readonly sizeBytes: number | undefined }> {
     if (this.#isClosed) throw new MisuseError('uploads are closed')
     const participant = this.#participant(streamAddress(address.room, address.participant))
-    const session = await this.#session(participant, origin)
-    if (session.has(chunk)) return { session, sizeBytes: undefined }
-    await this.#options.demandRoom()
-    if (session.isOpen) await participant.begin(session, origin.peer)
-    const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
-    if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
-    return { session, sizeBytes: await session.take(chunk, room) }
+    participant.arriving++
+    try {
+      const session = await this.#session(participant, origin)
+      if (session.has(chunk)) return { session, sizeBytes: undefined }
+      await this.#options.demandRoom()
+      if (session.isOpen) await participant.begin(session, origin.peer)
+      const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
+      if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
+      return { session, sizeBytes: await session.take(chunk, room) }
+    } finally {
+      participant.arriving--
+    }
   }
 
   #participant(address: StreamAddress): UploadParticipant {
@@ -272,11 +268,14 @@ export class UploadIngest {
     for (const [key, participant] of this.#participants) {
       try {
         await participant.tick()
-        await this.#forget(participant)
+        if (participant.arriving === 0) await this.#forget(participant)
+        participant.isTroubled = false
       } catch (error) {
-        this.#options.logger.error({ err: error, ...participant.address }, 'an upload could not be settled')
+        const log = participant.isTroubled ? 'debug' : 'error' // a full disk is told of once
+        participant.isTroubled = true
+        this.#options.logger[log]({ err: error, ...participant.address }, 'an upload could not be settled')
       }
-      if (participant.sessions.size === 0 && !participant.isLive) this.#participants.delete(key)
+      if (participant.isEmpty) this.#participants.delete(key)
     }
   }
 

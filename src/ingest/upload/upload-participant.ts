@@ -30,6 +30,10 @@ export interface UploadParticipantOptions {
 export class UploadParticipant {
   readonly address: StreamAddress
   readonly sessions = new Map<string, UploadSession>()
+  /** Chunks on their way: it is not forgotten meanwhile. */
+  arriving = 0
+  /** The last tick failed. */
+  isTroubled = false
   readonly #options: UploadParticipantOptions
   readonly #turns = new Turns()
   #stream: LiveStream | undefined
@@ -45,6 +49,10 @@ export class UploadParticipant {
 
   get isLive(): boolean {
     return this.#stream !== undefined
+  }
+  /** Nothing is known of it, nor about to be. */
+  get isEmpty(): boolean {
+    return this.sessions.size === 0 && this.arriving === 0 && !this.isLive
   }
   get inFlightBytes(): number {
     let bytes = 0

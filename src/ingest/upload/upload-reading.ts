@@ -54,7 +54,6 @@ export class UploadReading {
   #hasVideo = false
   #isStopped = false
   #unflushed = 0
-  /** Everything before was handed over. */
   #readEnd = 0
   /** All that has come was handed over. */
   isWaiting = false
@@ -67,6 +66,11 @@ export class UploadReading {
     this.#fromMs = spool.position.fromMs
     this.#bytes = spool.read()
     this.#bytes.onWait = () => this.#rest()
+  }
+
+  /** Everything before was handed over, bytes of the upload. */
+  get readEnd(): number {
+    return this.#readEnd
   }
 
   /** Resolves with whether everything was read; false when it was stopped. @throws what the media has wrong */

@@ -2,12 +2,12 @@ import { TapedeckError } from '../../media/errors.ts'
 import type { Logger } from '../../media/ports.ts'
 import type { Replay } from '../../media/replay.ts'
 import { MAX_CHUNK_BYTES } from './chunk-directory.ts'
-import type { ChunkSpool } from './chunk-spool.ts'
+import { type ChunkSpool, MAX_ROW } from './chunk-spool.ts'
 import { ChunkCutError, ChunkSizeError, UploadBusyError, UploadEndedError } from './errors.ts'
 import { ReplayCollector } from './replay-collector.ts'
 import { KEPT_AFTER_MS, UploadReading, type UploadStream } from './upload-reading.ts'
 
-/** What has come in a row and waits for the recorder, bytes: a minute of 8 Mbit/s. */
+/** What has come in a row and was not handed over yet, bytes: a minute of 8 Mbit/s. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 /** A piece of what a browser's `MediaRecorder` made. */
@@ -104,8 +104,9 @@ export class UploadSession {
     if (this.has(chunk)) return undefined
     const { state, problem } = this.spool.facts
     if (state !== 'open') throw new UploadEndedError(this.id, problem ?? 'its last chunk has come')
-    if (this.spool.rowBytes > MAX_WAITING_BYTES)
-      throw new UploadBusyError('bytes that wait to be recorded', MAX_WAITING_BYTES)
+    if (this.spool.isFull) throw new UploadBusyError('chunks that wait to be recorded', MAX_ROW)
+    const waitingBytes = this.spool.endOffset - Math.max(this.#reading?.readEnd ?? 0, this.spool.position.firstOffset)
+    if (waitingBytes > MAX_WAITING_BYTES) throw new UploadBusyError('bytes that wait to be recorded', MAX_WAITING_BYTES)
     this.heardAtMs = this.#now()
     const taking = this.spool.take(seq, sha256, isFinal, this.#counted(seq, chunk.body, maxBytes))
     this.#arriving.set(seq, taking)

@@ -1,4 +1,5 @@
 import { TapedeckError } from '../../media/errors.ts'
+import type { UploadParticipant } from './upload-participant.ts'
 
 /** What uploads came to since this process began, and how they stand now. */
 export interface UploadStats {
@@ -38,4 +39,18 @@ export class UploadTotals {
     const { chunks, bytes, repeatedChunks } = this
     return { chunks, bytes, repeatedChunks, refused: Object.fromEntries(this.#refused) }
   }
+}
+
+/** How uploads stand now. */
+export function figuresOf(participants: Iterable<UploadParticipant>) {
+  const sum = { live: 0, inFlightBytes: 0, earlyChunks: 0, spooledBytes: 0 }
+  for (const { sessions } of participants) {
+    for (const { isLive, inFlightBytes, spool } of sessions.values()) {
+      if (isLive) sum.live++
+      sum.inFlightBytes += inFlightBytes
+      sum.earlyChunks += spool.earlyCount
+      sum.spooledBytes += spool.rowBytes + spool.earlyBytes
+    }
+  }
+  return sum
 }
