@@ -25,8 +25,8 @@ afterAll(async () => {
 let media = ''
 beforeAll(async () => {
   media = await madeMedia(
-    'kill-10s.flv',
-    '-f lavfi -i testsrc2=size=640x360:rate=30 -f lavfi -i sine=frequency=440:sample_rate=44100 -t 10 -c:v libx264 -preset veryfast -b:v 1500k -bf 2 -g 30 -pix_fmt yuv420p -c:a aac -ac 2 -f flv',
+    'kill-small-10s.flv',
+    '-f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=440:sample_rate=44100 -t 10 -c:v libx264 -preset veryfast -b:v 1M -bf 2 -g 30 -pix_fmt yuv420p -c:a aac -ac 2 -f flv',
   )
 })
 
