@@ -13,6 +13,10 @@ import { chunkOf, originOf, peerOf, tokenOf, type UploadServices, uploadView } f
 /** Largest message, bytes: a chunk of one megabyte, and what stands before it. */
 export const MAX_UPLOAD_MESSAGE_BYTES = 1024 * 1024 + 4096
 const MAX_SOCKETS = 1000
+/** Of one participant: camera and screen. What waits of each is in memory. */
+const MAX_SOCKETS_EACH = 2
+/** Answers that nobody takes end a socket, bytes. */
+const MAX_UNREAD_BYTES = 1024 * 1024
 /** While more than this waits to be written, nothing is read from a socket, bytes. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 const HEADER_LENGTH_BYTES = 4
@@ -26,7 +30,8 @@ const headerSchema = z.preprocess(inText, chunkQuery.omit({ token: true }))
 export class UploadSocket {
   readonly #services: UploadServices
   readonly #logger: Logger
-  readonly #sockets = new Set<WebSocket>()
+  /** Whose they are. */
+  readonly #sockets = new Map<WebSocket, string>()
 
   constructor(services: UploadServices) {
     this.#services = services
@@ -36,7 +41,7 @@ export class UploadSocket {
   /** Adds the route below each of `prefixes`; after the plugin for WebSockets. */
   mount(app: FastifyInstance, prefixes: readonly string[]): void {
     app.addHook('preClose', async () => {
-      for (const socket of this.#sockets) socket.terminate()
+      for (const socket of this.#sockets.keys()) socket.terminate()
     })
     app.register(async (scope) => {
       for (const prefix of prefixes) {
@@ -51,7 +56,7 @@ export class UploadSocket {
       socket.close(CLOSE.tryAgainLater, 'too many sockets, try again later')
       return
     }
-    this.#sockets.add(socket)
+    this.#sockets.set(socket, '')
     let taken = this.#admit(socket, request)
     let waitingBytes = 0
     socket.on('close', () => this.#sockets.delete(socket))
@@ -62,6 +67,7 @@ export class UploadSocket {
       if (waitingBytes > MAX_WAITING_BYTES) socket.pause()
       taken = taken.then(async (address) => {
         if (address !== undefined) socket.send(JSON.stringify(await this.#take(address, message, request)))
+        if (socket.bufferedAmount > MAX_UNREAD_BYTES) socket.terminate()
         waitingBytes -= message.length
         if (waitingBytes <= MAX_WAITING_BYTES) socket.resume()
         return address
@@ -76,12 +82,23 @@ export class UploadSocket {
       const { room_id, participant_id } = participantParams.parse(request.params)
       const address = streamAddress(room_id, participant_id)
       await this.#services.access.authorizeStreamRequest('publish', address, request, tokenOf(request))
-      return address
+      if (this.#claims(socket, address)) return address
+      socket.close(CLOSE.tryAgainLater, 'this participant has as many sockets as may be')
+      return undefined
     } catch (error) {
       const reason = error instanceof TapedeckError ? error.code : 'TD_BAD_REQUEST'
       socket.close(error instanceof ForbiddenError ? CLOSE.forbidden : CLOSE.unauthorized, reason)
       return undefined
     }
+  }
+
+  /** Whether one more of this participant may be. */
+  #claims(socket: WebSocket, { room, participant }: StreamAddress): boolean {
+    const owner = JSON.stringify([room, participant])
+    const count = [...this.#sockets.values()].filter((each) => each === owner).length
+    if (count >= MAX_SOCKETS_EACH) return false
+    if (this.#sockets.has(socket)) this.#sockets.set(socket, owner)
+    return true
   }
 
   async #take(address: StreamAddress, message: Buffer, request: FastifyRequest): Promise<object> {

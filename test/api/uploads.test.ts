@@ -111,7 +111,11 @@ it('takes chunks over a WebSocket in any order and any number of times, and none
 it('lets in only who may publish, and no message without end', async () => {
   for (const claims of refused) expect(await (await connect(await tokenOf(claims))).closed).toBe(4403)
   for (const token of ['', 'nonsense']) expect(await (await connect(token)).closed).toBe(4401)
-  const { socket, closed } = await connect(await publisher())
+  const [one, two] = [await connect(await publisher()), await connect(await publisher())]
+  expect(await (await connect(await publisher())).closed).toBe(1013) // try again later
+  one.socket.terminate()
+  await one.closed
+  const { socket, closed } = two
   socket.send(Buffer.alloc(1_100_000))
   expect(await closed).toBe(1009)
 })

@@ -263,6 +263,16 @@ describe('who uploads what cannot be', () => {
     await expect(ninth).rejects.toMatchObject({ code: 'TD_UPLOAD_BUSY' })
   })
 
+  it('has ten megabytes on their way together, too', async () => {
+    const { send, uploads } = await rig()
+    const big = new Uint8Array(4_000_000)
+    const sent = await Promise.allSettled([1, 2, 3, 4, 5].map((seq) => send(seq, big)))
+    const codes = sent.flatMap((each) => (each.status === 'rejected' ? [each.reason.code] : []))
+    expect(codes.length).toBeGreaterThanOrEqual(3)
+    expect(new Set(codes)).toEqual(new Set(['TD_UPLOAD_BUSY']))
+    expect(uploads.stats.inFlightBytes).toBeLessThanOrEqual(10_000_000)
+  })
+
   it.each([
     ['garbage', Buffer.alloc(3000, 7), 'TD_MALFORMED'],
     ['an ordinary MP4', mp4('ftyp', 16, 'mdat', 64), 'TD_UNSUPPORTED'],

@@ -179,9 +179,11 @@ export class UploadIngest {
       if (session.has(chunk)) return { session, sizeBytes: undefined }
       await this.#options.demandRoom()
       if (session.isOpen) await participant.begin(session, origin.peer)
-      const room = MAX_IN_FLIGHT_BYTES - participant.inFlightBytes
-      if (room <= 0) throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
-      return { session, sizeBytes: await session.take(chunk, room) }
+      const demand = () => {
+        if (participant.inFlightBytes <= MAX_IN_FLIGHT_BYTES) return
+        throw new UploadBusyError('bytes of one participant on their way', MAX_IN_FLIGHT_BYTES)
+      }
+      return { session, sizeBytes: await session.take(chunk, demand) }
     } finally {
       participant.arriving--
     }

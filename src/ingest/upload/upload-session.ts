@@ -95,10 +95,11 @@ export class UploadSession {
   }
 
   /**
-   * Takes a chunk: resolves once it is on disk, with how large it is, bytes; undefined where it was there already.
+   * Takes a chunk: resolves once it is on disk, with how large it is, bytes; undefined where it was there already. `demand` is
+   * called as it comes, and throws when it is too much with all that is in flight.
    * @throws UploadEndedError, UploadBusyError, ChunkConflictError, ChunkSizeError, ChunkChecksumError, ChunkCutError, StorageError
    */
-  async take(chunk: Chunk, maxBytes: number): Promise<number | undefined> {
+  async take(chunk: Chunk, demand: () => void): Promise<number | undefined> {
     const { seq, sha256, isFinal } = chunk
     await this.#arriving.get(seq)?.catch(() => undefined) // the same, sent again before it was answered
     if (this.has(chunk)) return undefined
@@ -108,7 +109,7 @@ export class UploadSession {
     const waitingBytes = this.spool.endOffset - Math.max(this.#reading?.readEnd ?? 0, this.spool.position.firstOffset)
     if (waitingBytes > MAX_WAITING_BYTES) throw new UploadBusyError('bytes that wait to be recorded', MAX_WAITING_BYTES)
     this.heardAtMs = this.#now()
-    const taking = this.spool.take(seq, sha256, isFinal, this.#counted(seq, chunk.body, maxBytes))
+    const taking = this.spool.take(seq, sha256, isFinal, this.#counted(seq, chunk.body, demand))
     this.#arriving.set(seq, taking)
     try {
       return await taking
@@ -179,14 +180,14 @@ export class UploadSession {
     await this.spool.change({ state: 'failed', problem: problem.slice(0, 1000) }).catch(() => undefined)
   }
 
-  async *#counted(seq: number, body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  async *#counted(seq: number, body: AsyncIterable<Uint8Array>, demand: () => void): AsyncGenerator<Uint8Array> {
     let bytes = 0
     try {
       for await (const piece of body) {
         bytes += piece.length
         this.#arrivingBytes += piece.length
         if (bytes > MAX_CHUNK_BYTES) throw new ChunkSizeError(seq, MAX_CHUNK_BYTES)
-        if (bytes > maxBytes) throw new UploadBusyError('bytes of one participant on their way', maxBytes)
+        demand()
         yield piece
       }
     } catch (error) {
