@@ -23,6 +23,7 @@ import type { EventLog } from './events/event-log.ts'
 import type { UploadIngest } from './ingest/upload/upload-ingest.ts'
 import { Hub } from './live/hub.ts'
 import { MisuseError } from './media/errors.ts'
+import { isDoneWithin } from './media/patience.ts'
 import type { Logger } from './media/ports.ts'
 import type { Replay } from './media/replay.ts'
 import { AuditLog } from './recorder/audit.ts'
@@ -184,7 +185,7 @@ export class TapedeckServer {
       const isUnread = this.#rtmp.isPublishedOverTls
       await Promise.all([
         isUnread ? delay(LAST_READ_MS) : undefined,
-        Promise.race([ending, delay(LAST_FRAMES_MS, undefined, { ref: false })]),
+        isDoneWithin(Promise.resolve(ending), LAST_FRAMES_MS),
       ])
     }
     const closing = this.#rtmp.close(Math.min(deadlineMs, CONNECTIONS_DEADLINE_MS))

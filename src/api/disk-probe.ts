@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { TapedeckError } from '../media/errors.ts'
+import { isDoneWithin } from '../media/patience.ts'
 import type { Storage } from '../storage/ports.ts'
 
 /** An answer is good for so long, ms: probes write. */
@@ -40,13 +41,9 @@ export class DiskProbe {
   }
 
   async #probe(): Promise<DiskState> {
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<DiskState>((resolve) => {
-      timer = setTimeout(() => resolve({ writable: false, freeBytes: undefined, problem: 'no answer' }), PATIENCE_MS)
-    })
-    const state = await Promise.race([this.#write(), patience])
-    clearTimeout(timer)
-    return state
+    const writing = this.#write()
+    if (await isDoneWithin(writing, PATIENCE_MS)) return writing
+    return { writable: false, freeBytes: undefined, problem: 'no answer' }
   }
 
   async #write(): Promise<DiskState> {

@@ -1,4 +1,5 @@
 import { UnsupportedError } from '../media/errors.ts'
+import { isDoneWithin } from '../media/patience.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Task, TaskOutcome, TaskStore } from '../state/task-store.ts'
 import { WORKER_LOST } from '../state/task-text.ts'
@@ -61,8 +62,7 @@ export class TaskWorker {
     await this.#looping
     for (const { run } of this.#running.values()) run.end('stopped')
     const over = Promise.all([...this.#running.values()].map((each) => each.over))
-    const patience = new Nap()
-    await Promise.race([over.then(() => patience.end()), patience.sleep(this.#options.timing.closeMs)])
+    await isDoneWithin(over, this.#options.timing.closeMs)
     endWorker(this.#id)
     if (this.#running.size > 0) {
       this.#options.logger.warn({ jobs: [...this.#running.keys()] }, 'jobs did not end in time; others do them later')

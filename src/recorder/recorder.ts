@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { formatOfPath } from '../container/formats.ts'
 import type { Hub } from '../live/hub.ts'
 import { LiveStream, type StreamAddress } from '../live/stream.ts'
 import type { EndReason } from '../live/subscriber.ts'
 import { MisuseError } from '../media/errors.ts'
+import { isDoneWithin } from '../media/patience.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Replay } from '../media/replay.ts'
 import type { Journal, JournalEntry } from '../state/journal.ts'
@@ -149,7 +149,7 @@ export class Recorder {
 
   /** Begins to follow the hub. Files that a crash left are repaired beside it: see `recovered`. */
   async start(): Promise<void> {
-    await Promise.race([this.#space.poll(0), delay(FIRST_POLL_MS, undefined, { ref: false })])
+    await isDoneWithin(this.#space.poll(0), FIRST_POLL_MS)
     this.#unlisten = this.#options.hub.listen({ started: (stream) => this.#started(stream) })
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
     this.#lastStatsMs = this.#lastRetryMs = this.#services.now()
@@ -206,15 +206,10 @@ export class Recorder {
     this.#isStopped = true
     this.#unlisten?.()
     const all = Promise.all([...this.recordings.map((recording) => recording.stop()), this.#recovery.stop()])
-    let timer: NodeJS.Timeout | undefined
-    const deadline = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), options.deadlineMs)
-    })
-    const outcome = await Promise.race([all, deadline])
-    clearTimeout(timer)
+    const areFinished = await isDoneWithin(all, options.deadlineMs)
     clearInterval(this.#timer)
     this.#services.finisher.abandonAll()
-    if (outcome !== 'late') return
+    if (areFinished) return
     const { logger } = this.#options
     logger.warn(
       { recordings: this.#active.size },

@@ -1,3 +1,4 @@
+import { isDoneWithin } from '../media/patience.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
 import { LIMITED_STATUSES } from '../state/recording-object.ts'
 import { RecordingWriter } from '../state/recording-writer.ts'
@@ -188,16 +189,10 @@ export class ServiceWorks {
 
   /** Waits for `work`, but no longer than `patienceMs`. What it throws is logged. */
   async patiently(work: Promise<unknown>, patienceMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs)
-    })
     try {
-      await Promise.race([work, patience])
+      await isDoneWithin(work, patienceMs)
     } catch (error) {
       this.#options.logger.error({ err: error }, 'recording service: something failed')
-    } finally {
-      clearTimeout(timer)
     }
   }
 

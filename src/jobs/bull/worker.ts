@@ -1,6 +1,7 @@
 import type { Job as BullJob, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { UnsupportedError } from '../../media/errors.ts'
+import { isDoneWithin } from '../../media/patience.ts'
 import type { Logger } from '../../media/ports.ts'
 import { failureText, JobLostError } from '../failure.ts'
 import type { Job, JobHandler, JobResult } from '../job.ts'
@@ -68,9 +69,8 @@ export class BullWorker {
     for (const run of this.#running.values()) run.end('stopped')
     const { closeMs } = this.#options.timing
     const patienceMs = this.#running.size > 0 ? closeMs : Math.min(closeMs, IDLE_CLOSE_MS)
-    const patience = new Nap()
-    const closing = this.#starting.then(() => this.#worker?.close()).then(() => patience.end())
-    await Promise.race([closing, patience.sleep(patienceMs)])
+    const closing = this.#starting.then(() => this.#worker?.close())
+    await isDoneWithin(closing, patienceMs)
     endWorker(this.#id)
     if (this.#running.size > 0) {
       this.#options.logger.warn({ jobs: [...this.#running.keys()] }, 'jobs did not end in time; others do them later')

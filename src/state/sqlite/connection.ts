@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDoneWithin } from '../../media/patience.ts'
 import { StateAwayError } from '../errors.ts'
 import { Reachability } from '../reachability.ts'
 import { StateError } from '../sqlite-journal.ts'
@@ -116,13 +117,7 @@ export class SqliteConnection {
 
   /** @throws StateAwayError */
   async #patiently(answer: Promise<void>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), DEADLINE_MS)
-    })
-    const outcome = await Promise.race([answer, late])
-    clearTimeout(timer)
-    if (outcome === 'late') throw this.#failed(new Error('its disk does not answer'))
+    if (!(await isDoneWithin(answer, DEADLINE_MS))) throw this.#failed(new Error('its disk does not answer'))
   }
 
   #failed(error: unknown): StateAwayError {
