@@ -57,8 +57,8 @@ function holdsAll(format: Format, tracks: readonly Track[]): boolean {
   return (format !== 'ogg' || tracks.length === 1) && tracks.every((track) => holds(format, track))
 }
 
-/** An alpha channel has a place in Matroska alone. */
-function holds(format: Format, track: Track): boolean {
+/** Whether files of `format` keep all of `track`: an alpha channel has a place in Matroska alone. */
+export function holds(format: Format, track: Track): boolean {
   const isMatroska = format === 'mkv' || format === 'webm'
   return canHold(format, track.codec) && (isMatroska || track.kind === 'audio' || track.hasAlpha !== true)
 }

@@ -3,7 +3,7 @@ import type { Frame } from '../media/frame.ts'
 import type { Chapter, Muxer } from '../media/ports.ts'
 import type { Track } from '../media/track.ts'
 import type { OutputFile } from '../storage/ports.ts'
-import type { AskedFormat } from './format-choice.ts'
+import { type AskedFormat, holds } from './format-choice.ts'
 import type { PartReason } from './segmenter.ts'
 
 /** Index entries of a finished file, bytes per frame at most (MP4: stsz 4, ctts 8, stts, stss, stco). */
@@ -97,7 +97,7 @@ export class Part {
   /** Announces a late track or a new configuration, if the container can go on with it. */
   admit(track: Track): boolean {
     const muxer = this.#writing?.muxer
-    if (muxer?.accepts(track) !== true) return false
+    if (!holds(this.identity.format, track) || muxer?.accepts(track) !== true) return false
     muxer.add(track)
     this.#tracks.set(track.id, track)
     return true

@@ -36,6 +36,13 @@ it('an asked container gives way to one that holds everything', () => {
   expect(formatFor('webm', [audio('pcm-mulaw')])).toBe('mkv')
 })
 
+it('alpha goes into Matroska, whatever was asked for', () => {
+  const seeThrough: Track = { ...h264, codec: 'vp9', hasAlpha: true }
+  expect(formatFor('auto', [seeThrough])).toBe('webm')
+  expect(formatFor('auto', [seeThrough, audio('opus')], 'mp4')).toBe('webm')
+  for (const asked of ['mp4', 'flv', 'mkv'] as const) expect(formatFor(asked, [seeThrough])).toBe('mkv')
+})
+
 describe('sound alone', () => {
   const none = { asked: 'mkv', askedAudio: 'auto', tracks: [audio('opus')], video: 'none' } as const
 

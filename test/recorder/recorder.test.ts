@@ -2,12 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openContainer } from '../../src/container/formats.ts'
+import { Frame } from '../../src/media/frame.ts'
 import type { Logger } from '../../src/media/ports.ts'
+import type { Track } from '../../src/media/track.ts'
 import { AuditLog } from '../../src/recorder/audit.ts'
 import { recorderConfigSchema } from '../../src/recorder/config.ts'
 import { Limiter } from '../../src/recorder/limiter.ts'
 import { Outages } from '../../src/recorder/outages.ts'
-import { aac, h264, Rig, Source, serials, upTo, write } from './rig.ts'
+import { aac, h264, Rig, Source, serials, upTo, vp8, write } from './rig.ts'
 
 describe('a recorder', () => {
   it('finishes everything when it is stopped', async () => {
@@ -175,5 +178,45 @@ describe('outages', () => {
     outages.lose(5, 500)
     outages.end(nowMs + 61_000)
     expect(outages.tally.listed.at(-1)).toMatchObject({ code: 'INTERNAL', lostFrames: 5, lostBytes: 500 })
+  })
+})
+
+describe('alpha', () => {
+  it('that comes into a recording as MP4 begins a part that holds it, and is whole in there, whoever joined when', async () => {
+    const rig = await Rig.start({ format: 'mp4' })
+    const stream = rig.publish()
+    const opaque: Track = { ...vp8, epoch: 0 }
+    const seeThrough: Track = { ...opaque, epoch: 1, hasAlpha: true }
+    const picture = (track: Track, ms: number, key: boolean, alphaBytes: number) => {
+      const bytes = Uint8Array.from({ length: 20 + alphaBytes }, (_, i) => (i < 20 ? i : 0xa0 + ms))
+      stream.write(new Frame(track, ms, ms, key, bytes.subarray(0, 20), undefined, alphaBytes))
+    }
+    stream.track(opaque)
+    picture(opaque, 0, true, 0)
+    picture(opaque, 40, false, 0)
+    stream.track(seeThrough)
+    picture(seeThrough, 80, true, 5)
+    picture(seeThrough, 82, false, 6)
+    const joined: string[] = []
+    stream.subscribe(
+      {
+        kind: 'player',
+        track: () => undefined,
+        frame: ({ alpha }) => joined.push(Buffer.from(alpha).toString('hex')),
+        flush: () => undefined,
+        end: () => undefined,
+      },
+      { fromKeyframe: true },
+    )
+    expect(joined).toEqual(['f0f0f0f0f0', 'f2f2f2f2f2f2'])
+    await rig.finish(stream)
+    const [first, second] = ['/rec/live_test.mp4', '/rec/live_test_part2.mkv']
+    expect((await rig.read(first)).samples).toHaveLength(2)
+    const file = await rig.storage.open(second)
+    const kept: string[] = []
+    for await (const { alpha } of (await openContainer(file)).samples()) {
+      if (alpha !== undefined) kept.push(Buffer.from(await file.read(alpha.offset, alpha.size)).toString('hex'))
+    }
+    expect(kept).toEqual(joined)
   })
 })
