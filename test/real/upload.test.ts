@@ -5,6 +5,7 @@ import { afterAll, expect, it } from 'vitest'
 import { TapedeckClient } from '../../src/client/index.ts'
 import { openContainer } from '../../src/container/formats.ts'
 import { RecordingEngine } from '../../src/index.ts'
+import { MemoryFile } from '../container/matroska/memory-file.ts'
 import { pieces, recordedBytes } from '../ingest/upload-rig.ts'
 import { decodingFaults } from '../peers/decoding.ts'
 import { Disk, describeOnDisks } from '../peers/disks.ts'
@@ -40,6 +41,15 @@ async function contents(bytes: Uint8Array, kind: 'video' | 'audio'): Promise<str
     )
   }
   return sums
+}
+
+/** Of all pictures that have one. */
+async function alphaChannels(bytes: Buffer): Promise<string[]> {
+  const channels: string[] = []
+  for await (const { alpha } of (await openContainer(new MemoryFile(bytes))).samples()) {
+    if (alpha !== undefined) channels.push(bytes.toString('hex', alpha.offset, alpha.offset + alpha.size))
+  }
+  return channels
 }
 
 /** Made by ffmpeg, 8 s each: a keyframe every 640 ms, as browsers are asked for one every second. */
@@ -177,17 +187,25 @@ it('comes into a recording of a program by addChunk', async () => {
     recordMinFreeMb: 0,
     thumbnails: false,
   })
-  const { recording_id: id } = await engine.startRecording('demo', { participants: ['alice'] })
+  const { recording_id: id } = await engine.startRecording('demo', { participants: ['alice', 'canvas'] })
   for (const part of pieces(recordedBytes('h264.mkv'), 7)) await engine.addChunk(id, 'alice', part)
-  await engine.endChunks(id, 'alice')
+  for (const part of pieces(recordedBytes('alpha.webm'), 7)) await engine.addChunk(id, 'canvas', part)
+  await Promise.all([engine.endChunks(id, 'alice'), engine.endChunks(id, 'canvas')])
   await engine.stopRecording(id)
   const recording = await engine.finished(id)
   expect(recording).toMatchObject({ status: 'completed' })
-  const [file] = recording.files
-  expect(file.duration_ms).toBeGreaterThan(2300)
+  for (const file of recording.files) expect(file.duration_ms).toBeGreaterThan(1500)
   await engine.close()
-  const [name] = readdirSync(join(directory.path, 'engine'), { recursive: true })
-    .map(String)
-    .filter((each) => /\.(mp4|mkv)$/.test(each))
-  expect(await decodingFaults(join(directory.path, 'engine', name))).toBe('')
+  const paths = readdirSync(join(directory.path, 'engine'), { recursive: true })
+    .map((name) => join(directory.path, 'engine', String(name)))
+    .filter((path) => /\.(mp4|mkv|webm)$/.test(path))
+    .sort()
+  expect(paths.map((path) => /_(alice|canvas)_.*\.(\w+)$/.exec(path)?.slice(1))).toEqual([
+    ['alice', 'mp4'],
+    ['canvas', 'webm'],
+  ])
+  for (const path of paths) expect(await decodingFaults(path)).toBe('')
+  const sent = await alphaChannels(recordedBytes('alpha.webm'))
+  expect(sent.length).toBeGreaterThan(30)
+  expect(await alphaChannels(readFileSync(paths[1]))).toEqual(sent)
 })
