@@ -8,8 +8,8 @@ const query = new URLSearchParams(location.search)
 const url = query.get('server') ?? 'http://127.0.0.1:8080'
 const byId = (id) => document.getElementById(id)
 const others = new Map()
-let publish
-let watch
+let tries = 0
+let tapedeck
 let publisher
 let stream
 let shared
@@ -35,8 +35,7 @@ for (const [id, kind] of [
   })
 }
 await attempt(async () => {
-  ;({ publish, watch } = await import(`${url}/browser.js`))
-  byId('join').querySelector('button').disabled = false
+  await load()
   if (query.has('join')) await join()
 })
 
@@ -59,12 +58,18 @@ function connection(participant) {
   return { url, room: byId('room').value, participant, ...(token === '' ? {} : { token }) }
 }
 
+/** The module of the server. What could not be loaded is asked for under another address: browsers remember the failure. */
+async function load() {
+  tapedeck ??= await import(`${url}/browser.js${tries++ === 0 ? '' : `?${tries}`}`)
+}
+
 async function join() {
   const name = byId('name').value
   note()
+  await load()
   stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720 }, audio: true })
   const transport = query.get('transport') ?? 'auto'
-  publisher = publish({ ...connection(name), stream, transport })
+  publisher = tapedeck.publish({ ...connection(name), stream, transport })
   publisher.on('state', ({ state, error }) => {
     showState(state)
     note(error)
@@ -111,7 +116,7 @@ function show(name, source) {
     others.set(name, undefined)
     return
   }
-  const watcher = watch(connection(name), camera)
+  const watcher = tapedeck.watch(connection(name), camera)
   watcher.on('state', ({ state, error }) => {
     if (state === 'failed') caption(camera, explain(error, url))
   })
