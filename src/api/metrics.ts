@@ -1,9 +1,9 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
 import type { Hub } from '../live/hub.ts'
 import type { LiveStream } from '../live/stream.ts'
 import type { Recording } from '../recorder/recording.ts'
 import type { RecordingStats } from '../recorder/stats.ts'
-import { patiently } from './metric-patience.ts'
+import { MetricReader } from './metric-reader.ts'
 
 /** How finely the lag of the event loop is measured, ms: finer costs wake-ups. */
 const LAG_PRECISION_MS = 50
@@ -35,6 +35,7 @@ interface RecordedTotals {
 /** Everything under /metrics, in a registry of its own. Costs nothing until it is read, but for one timer. */
 export class Metrics {
   readonly #registry = new Registry()
+  readonly #reader = new MetricReader(this.#registry)
   readonly #sources: MetricsSources
   readonly #finished: Counter<'state'>
   readonly #ended: RecordedTotals = noTotals()
@@ -90,11 +91,14 @@ export class Metrics {
 
   #streamMetrics(): void {
     const { hub, connections } = this.#sources
-    this.#gauge('tapedeck_streams', 'Streams that are live', () => hub.streams.length)
-    this.#gauge('tapedeck_players', 'Players of all streams', () => sum(hub.streams, ({ playerCount }) => playerCount))
-    this.#gauge('tapedeck_gop_bytes', 'Media kept for late joiners', () => sum(hub.streams, ({ gopBytes }) => gopBytes))
-    this.#counter('tapedeck_streams_started_total', 'Streams that began', () => this.#startedStreams)
-    this.#counter('tapedeck_received_bytes_total', 'Media bytes that came in', () => {
+    const reader = this.#reader
+    reader.gauge('tapedeck_streams', 'Streams that are live', () => hub.streams.length)
+    reader.gauge('tapedeck_players', 'Players of all streams', () => sum(hub.streams, ({ playerCount }) => playerCount))
+    reader.gauge('tapedeck_gop_bytes', 'Media kept for late joiners', () =>
+      sum(hub.streams, ({ gopBytes }) => gopBytes),
+    )
+    reader.counter('tapedeck_streams_started_total', 'Streams that began', () => this.#startedStreams)
+    reader.counter('tapedeck_received_bytes_total', 'Media bytes that came in', () => {
       return this.#endedStreamBytes + sum(hub.streams, (stream) => stream.stats.snapshot().bytes)
     })
     this.#perStream('tapedeck_stream_bitrate_bps', 'Of a live stream, bits per second', (stream) => {
@@ -116,25 +120,24 @@ export class Metrics {
         return sum(mine, (recording) => recording.stats().droppedFrames)
       },
     )
-    this.#labelled('tapedeck_connections', 'Open connections, by listener', ['listener'], (gauge) => {
-      for (const [listener, count] of Object.entries(connections())) gauge.set({ listener }, count)
-    })
+    reader.gaugeBy('listener', 'tapedeck_connections', 'Open connections, by listener', connections)
   }
 
   #recordingMetrics(): void {
     const { recordings, recoveryPending } = this.#sources
-    this.#gauge('tapedeck_recordings_active', 'Recordings that have not come to their end', () => recordings().length)
-    this.#gauge('tapedeck_recordings_interrupted', 'Recordings that cannot be written now', () => {
+    const reader = this.#reader
+    reader.gauge('tapedeck_recordings_active', 'Recordings that have not come to their end', () => recordings().length)
+    reader.gauge('tapedeck_recordings_interrupted', 'Recordings that cannot be written now', () => {
       return recordings().filter((recording) => recording.interruption !== undefined).length
     })
-    this.#gauge('tapedeck_recovery_pending', 'Files of an earlier run that are not mended yet', recoveryPending)
-    this.#gauge('tapedeck_queue_frames', 'Frames that wait for a slow disk', () => {
+    reader.gauge('tapedeck_recovery_pending', 'Files of an earlier run that are not mended yet', recoveryPending)
+    reader.gauge('tapedeck_queue_frames', 'Frames that wait for a slow disk', () => {
       return sum(recordings(), (recording) => recording.stats().queuedFrames)
     })
-    this.#gauge('tapedeck_queue_bytes', 'Media that waits for a slow disk', () => {
+    reader.gauge('tapedeck_queue_bytes', 'Media that waits for a slow disk', () => {
       return sum(recordings(), (recording) => recording.stats().queuedBytes)
     })
-    this.#gauge('tapedeck_backlog_bytes', 'Media that the system has not taken yet', () => {
+    reader.gauge('tapedeck_backlog_bytes', 'Media that the system has not taken yet', () => {
       return sum(recordings(), (recording) => recording.stats().backlogBytes)
     })
     const totals: readonly (readonly [string, string, keyof RecordedTotals])[] = [
@@ -147,13 +150,13 @@ export class Metrics {
       ['tapedeck_outages_total', 'Times in which a recording could not be written', 'outages'],
       ['tapedeck_files_total', 'Files that were begun', 'parts'],
     ]
-    for (const [name, help, key] of totals) this.#counter(name, help, () => this.#totals()[key])
+    for (const [name, help, key] of totals) reader.counter(name, help, () => this.#totals()[key])
   }
 
   #hostMetrics(): void {
     const { freeBytes } = this.#sources
-    this.#labelled('tapedeck_disk_free_bytes', 'Room left where recordings go', [], async (gauge) => {
-      gauge.set((await freeBytes()) ?? Number.NaN)
+    this.#reader.gauge('tapedeck_disk_free_bytes', 'Room left where recordings go', async () => {
+      return (await freeBytes()) ?? Number.NaN
     })
   }
 
@@ -163,41 +166,12 @@ export class Metrics {
     return totals
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
-    this.#labelled(name, help, [], (gauge) => gauge.set(read()))
-  }
-
   #perStream(name: string, help: string, read: (stream: LiveStream) => number | undefined): void {
-    this.#labelled(name, help, ['room', 'participant'], (gauge) => {
+    this.#reader.gauges(name, help, ['room', 'participant'], (gauge) => {
       for (const stream of this.#sources.hub.streams) {
         const value = read(stream)
         if (value !== undefined) gauge.set({ ...stream.address }, value)
       }
-    })
-  }
-
-  #labelled(name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void | Promise<void>): void {
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      async collect() {
-        this.reset()
-        await patiently(() => collect(this))
-      },
-    })
-  }
-
-  #counter(name: string, help: string, read: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
     })
   }
 }

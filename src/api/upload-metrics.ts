@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { UploadStats } from '../ingest/upload/upload-stats.ts'
+import { MetricReader } from './metric-reader.ts'
 
 const GAUGES = [
   ['tapedeck_upload_in_flight_bytes', 'Of chunks on their way, or before their turn', 'inFlightBytes'],
@@ -15,47 +16,15 @@ const COUNTERS = [
 
 /** Adds the numbers of uploads to `registry`. */
 export function registerUploadMetrics(registry: Registry, uploads: { readonly stats: UploadStats }): void {
-  const registers = [registry]
-  new Gauge({
-    name: 'tapedeck_uploads',
-    help: 'Uploads: live are read into a stream, resting ones may be resumed or have ended within a day',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      const { live, known } = uploads.stats
-      this.set({ state: 'live' }, live)
-      this.set({ state: 'resting' }, known - live)
-    },
+  const reader = new MetricReader(registry)
+  const help = 'Uploads: live are read into a stream, resting ones may be resumed or have ended within a day'
+  reader.gaugeBy('state', 'tapedeck_uploads', help, () => {
+    const { live, known } = uploads.stats
+    return { live, resting: known - live }
   })
-  new Counter({
-    name: 'tapedeck_upload_refused_total',
-    help: 'Chunks that were not taken, by error code',
-    labelNames: ['code'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [code, count] of Object.entries(uploads.stats.refused)) this.inc({ code }, count)
-    },
+  reader.counterBy('code', 'tapedeck_upload_refused_total', 'Chunks that were not taken, by error code', () => {
+    return uploads.stats.refused
   })
-  for (const [name, help, key] of GAUGES) {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(uploads.stats[key])
-      },
-    })
-  }
-  for (const [name, help, key] of COUNTERS) {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(uploads.stats[key])
-      },
-    })
-  }
+  for (const [name, text, key] of GAUGES) reader.gauge(name, text, () => uploads.stats[key])
+  for (const [name, text, key] of COUNTERS) reader.counter(name, text, () => uploads.stats[key])
 }

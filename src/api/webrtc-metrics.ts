@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { WhipStats } from '../ingest/whip/whip-ingest.ts'
 import type { WhepStats } from '../playback/whep/whep-playback.ts'
+import { MetricReader } from './metric-reader.ts'
 
 /** What the numbers are read from, when somebody asks. */
 export interface WebrtcMetricsSources {
@@ -26,65 +27,23 @@ const PACKETS = [
 
 /** Adds the numbers of WHIP and WHEP to `registry`. */
 export function registerWebrtcMetrics(registry: Registry, sources: WebrtcMetricsSources): void {
-  const registers = [registry]
-  const labelNames = ['kind'] as const
-  new Gauge({
-    name: 'tapedeck_webrtc_sessions',
-    help: 'WebRTC sessions: whip publish, whep watch',
-    labelNames,
-    registers,
-    collect() {
-      this.set({ kind: 'whip' }, sources.whip.stats.sessions)
-      this.set({ kind: 'whep' }, sources.whep.stats.sessions)
-    },
+  const { whip, whep } = sources
+  const reader = new MetricReader(registry)
+  reader.gaugeBy('kind', 'tapedeck_webrtc_sessions', 'WebRTC sessions: whip publish, whep watch', () => ({
+    whip: whip.stats.sessions,
+    whep: whep.stats.sessions,
+  }))
+  reader.counterBy('kind', 'tapedeck_webrtc_sessions_started_total', 'WebRTC sessions that began', () => ({
+    whip: whip.stats.started,
+    whep: whep.stats.started,
+  }))
+  reader.counterBy('reason', 'tapedeck_webrtc_publishers_ended_total', 'WHIP publishers that ended, by why', () => {
+    return whip.stats.ended
   })
-  new Counter({
-    name: 'tapedeck_webrtc_sessions_started_total',
-    help: 'WebRTC sessions that began',
-    labelNames,
-    registers,
-    collect() {
-      this.reset()
-      this.inc({ kind: 'whip' }, sources.whip.stats.started)
-      this.inc({ kind: 'whep' }, sources.whep.stats.started)
-    },
+  reader.counterBy('reason', 'tapedeck_webrtc_viewers_ended_total', 'WHEP viewers that left, by why', () => {
+    return whep.stats.ended
   })
-  new Counter({
-    name: 'tapedeck_webrtc_publishers_ended_total',
-    help: 'WHIP publishers that ended, by why',
-    labelNames: ['reason'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [reason, count] of Object.entries(sources.whip.stats.ended)) this.inc({ reason }, count)
-    },
-  })
-  new Counter({
-    name: 'tapedeck_webrtc_viewers_ended_total',
-    help: 'WHEP viewers that left, by why',
-    labelNames: ['reason'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [reason, count] of Object.entries(sources.whep.stats.ended)) this.inc({ reason }, count)
-    },
-  })
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-  for (const [name, help, key] of PACKETS) counter(name, help, () => sources.whip.stats[key])
-  counter(
-    'tapedeck_webrtc_process_starts_total',
-    'Starts of the media process; each beyond the first follows a death',
-    () => {
-      return sources.processStarts
-    },
-  )
+  for (const [name, help, key] of PACKETS) reader.counter(name, help, () => whip.stats[key])
+  const starts = 'Starts of the media process; each beyond the first follows a death'
+  reader.counter('tapedeck_webrtc_process_starts_total', starts, () => sources.processStarts)
 }
