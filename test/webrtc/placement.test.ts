@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { afterEach, expect, it } from 'vitest'
 import { Placement } from '../../src/webrtc/link/placement.ts'
 import { until } from '../peers/until.ts'
@@ -27,16 +26,22 @@ afterEach(() => {
 function threadsOf(pid: number): { cpus: number; policy: number }[] {
   return readdirSync(`/proc/${pid}/task`).map((thread) => {
     const place = `/proc/${pid}/task/${thread}`
-    const mask = /^Cpus_allowed:\s*(\S+)/m.exec(readFileSync(`${place}/status`, 'latin1'))?.[1] ?? ''
-    const bits = BigInt(`0x${mask.replaceAll(',', '')}`).toString(2)
     const stat = readFileSync(`${place}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { cpus: bits.replaceAll('0', '').length, policy: Number(fields[38]) } // field 41 of proc(5)
+    return { cpus: allowedBy(`${place}/status`), policy: Number(fields[38]) } // field 41 of proc(5)
   })
 }
 
+/** How many CPUs the status of a process or thread allows. */
+function allowedBy(path: string): number {
+  const mask = /^Cpus_allowed:\s*(\S+)/m.exec(readFileSync(path, 'latin1'))?.[1] ?? ''
+  return BigInt(`0x${mask.replaceAll(',', '')}`)
+    .toString(2)
+    .replaceAll('0', '').length
+}
+
 it('keeps the threads of a process on one CPU until that gets crowded, and brings them back when it is roomy again', async () => {
-  const all = availableParallelism()
+  const all = allowedBy('/proc/self/status')
   const child = spawn(process.execPath, ['--eval', PROGRAM], { stdio: ['pipe', 'pipe', 'ignore'] })
   children.push(child)
   const { pid = 0 } = child
