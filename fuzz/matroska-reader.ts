@@ -3,6 +3,8 @@ import { MatroskaMuxer } from '../src/container/matroska/muxer.ts'
 import { openMatroska } from '../src/container/matroska/reader.ts'
 import { repairMatroska } from '../src/container/matroska/repair.ts'
 import { TapedeckError } from '../src/media/errors.ts'
+import { Frame } from '../src/media/frame.ts'
+import type { Track } from '../src/media/track.ts'
 import {
   blockBytes,
   blockGroup,
@@ -37,13 +39,38 @@ async function own(isFinished: boolean): Promise<Uint8Array> {
   return Buffer.concat([bytes.subarray(0, reserve), bytes.subarray(bytes.indexOf(Buffer.of(0x1f, 0x43, 0xb6, 0x75)))])
 }
 
+/** Three pictures with alpha, and one without. */
+function seeThrough(): Uint8Array {
+  const out = new MemorySink()
+  const muxer = new MatroskaMuxer(out, { docType: 'webm', creationTimeMs: 0 })
+  const track: Track = {
+    ...realTrack(1, 'vp9', 'vp9'),
+    kind: 'video',
+    codec: 'vp9',
+    width: 64,
+    height: 48,
+    hasAlpha: true,
+  }
+  muxer.start([track])
+  for (const [ms, alphaBytes] of [4, 3, 0, 5].entries()) {
+    const bytes = new Uint8Array(6 + alphaBytes)
+    muxer.write(new Frame(track, ms, ms, ms === 0, bytes.subarray(0, 6), undefined, alphaBytes))
+  }
+  const whole = Buffer.from(out.bytes())
+  const reserve = whole.indexOf(Buffer.of(0xec, 0x01, 0, 0, 0, 0, 0))
+  return Buffer.concat([whole.subarray(0, reserve), whole.subarray(whole.indexOf(Buffer.of(0x1f, 0x43, 0xb6, 0x75)))])
+}
+
 const ownGrowing = await own(false)
 const ownFinished = await own(true)
 
 async function readAll(bytes: Uint8Array): Promise<void> {
   const reader = await openMatroska(new MemoryFile(bytes))
-  for await (const { offset, size, pts } of reader.samples()) {
-    if (offset < 0 || size < 0 || offset + size > bytes.length) throw new RangeError('sample outside of its file')
+  for await (const { offset, size, pts, alpha } of reader.samples()) {
+    for (const place of alpha === undefined ? [{ offset, size }] : [{ offset, size }, alpha]) {
+      const isInside = place.offset >= 0 && place.size >= 0 && place.offset + place.size <= bytes.length
+      if (!isInside) throw new RangeError('sample outside of its file')
+    }
     if (!Number.isFinite(pts)) throw new RangeError('sample without a time')
   }
 }
@@ -72,6 +99,7 @@ export const target: FuzzTarget = {
   seeds: () => [
     ownGrowing,
     ownFinished,
+    seeThrough(),
     foreignFile([
       info,
       tracks(),
