@@ -10,6 +10,8 @@ const CONNECTION_MS = 10_000
 const ANSWER_MS = 15_000
 /** A connection that is interrupted for so long is given up, ms. */
 const INTERRUPTION_MS = 3000
+/** The answer to a goodbye is not waited for any longer, ms. */
+const GOODBYE_MS = 1000
 
 /** A WHIP or WHEP session: one offer, one connection. Lives once. */
 export class PeerSession {
@@ -46,7 +48,7 @@ export class PeerSession {
     const location = response.headers.get('location')
     if (location !== null) this.#location = new URL(location, url)
     const sdp = await response.text()
-    if (this.#isClosed) this.#remove()
+    if (this.#isClosed) void this.#remove()
     else {
       this.#prepare(response.headers)
       await this.peer.setLocalDescription(offer)
@@ -61,9 +63,9 @@ export class PeerSession {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.onLost = undefined
     clearTimeout(this.#timer)
-    this.peer.close()
-    this.#remove()
+    void this.#remove().finally(() => this.peer.close()) // the other way round the server knows of no such session any more
   }
 
   /** Looks now whether the connection stands. */
@@ -134,13 +136,16 @@ export class PeerSession {
     onLost?.()
   }
 
-  /** Nobody waits for the answer: the page may be about to go. */
-  #remove(): void {
+  /** Says goodbye to the server, also when the page is about to go. Never throws. */
+  async #remove(): Promise<void> {
     const location = this.#location
     this.#location = undefined
     if (location === undefined) return
-    void authorization(this.#options)
-      .then((headers) => fetch(location, { method: 'DELETE', headers, keepalive: true }))
-      .catch(() => undefined)
+    try {
+      const headers = await authorization(this.#options)
+      await fetch(location, { method: 'DELETE', headers, keepalive: true, signal: AbortSignal.timeout(GOODBYE_MS) })
+    } catch {
+      // it finds out by itself
+    }
   }
 }

@@ -81,6 +81,7 @@ describe.concurrent('a page with tapedeck/browser', () => {
     await shows('alice')
     await alice.click('#leave')
     await stateIs(alice, 'stopped')
+    await server.says(/"method":"DELETE","path":"\/whip\/demo\/alice","status":200/)
     await alice.waitForFunction(() => (document.querySelector<HTMLVideoElement>('#recorded video')?.duration ?? 0) > 1)
     await Promise.all([alice.context().close(), bob.context().close()])
     await server.end()
