@@ -9,7 +9,7 @@ import type { ManifestStore } from './manifest.ts'
 import { isManifestPath, isRecordingDirectory, MANIFEST_NAME, markedManifest } from './manifest-place.ts'
 import { isAbandoned, isLive, isOwnerDead } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
-import type { Settler } from './settler.ts'
+import type { Alone, Settler } from './settler.ts'
 
 /** Manifests. */
 const READ_AT_ONCE = 32
@@ -42,6 +42,7 @@ export interface ScanOptions {
   readonly node: string
   readonly logger: Logger
   isHeld(id: string): boolean
+  readonly alone: Alone
 }
 
 /** All that the catalogue has, by id. */
@@ -156,9 +157,12 @@ export class CatalogueScan {
       if (isSettled) report.settled++
       return isSettled
     }
-    await recordings.put(entry)
-    report.added++
-    return true
+    return this.#options.alone(glance.id, async () => {
+      if (!(await manifests.holds(entry))) return true // deleted meanwhile
+      await recordings.put(entry)
+      report.added++
+      return true
+    })
   }
 
   /** Whether another manifest of the same recording counts instead: one that was seen, or that the catalogue knows. */
@@ -179,7 +183,10 @@ export class CatalogueScan {
     const entry = await recordings.get(id)
     if (entry === undefined || isLive(entry) || entry.manifest_path !== path) return true
     if (await this.#finishEnd(entry)) return true
-    await manifests.write(entry)
+    await this.#options.alone(id, async () => {
+      const now = await recordings.get(id)
+      if (now !== undefined) await manifests.write(now)
+    })
     return true
   }
 

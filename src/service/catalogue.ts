@@ -84,13 +84,18 @@ export class Catalogue {
   async edit<T>(id: string, change: (record: CatalogueRecord) => T | Promise<T>): Promise<T> {
     const held = this.#held.get(id)
     if (held !== undefined) return change(held)
+    return this.alone(id, () => this.#editStored(id, change))
+  }
+
+  /** Does `work` on a recording that nobody holds while nobody changes or deletes it. Throws what `work` throws. */
+  async alone<T>(id: string, work: () => Promise<T>): Promise<T> {
     const before = this.#editing.get(id) ?? Promise.resolve()
-    const work = before.catch(() => undefined).then(() => this.#editStored(id, change))
-    this.#editing.set(id, work)
+    const done = before.catch(() => undefined).then(work)
+    this.#editing.set(id, done)
     try {
-      return await work
+      return await done
     } finally {
-      if (this.#editing.get(id) === work) this.#editing.delete(id)
+      if (this.#editing.get(id) === done) this.#editing.delete(id)
     }
   }
 

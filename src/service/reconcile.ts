@@ -8,7 +8,7 @@ import { CatalogueScan } from './catalogue-scan.ts'
 import type { ManifestStore } from './manifest.ts'
 import { isAbandoned } from './ownership.ts'
 import type { RecordingRemover } from './removal.ts'
-import { Settler, type TakeOver } from './settler.ts'
+import { type Alone, Settler, type TakeOver } from './settler.ts'
 import { StrayFiles } from './stray-files.ts'
 
 /** How often it is looked whether another process of this node died, ms. */
@@ -32,6 +32,7 @@ export interface ReconcilerOptions {
   /** Whether this process is at work on it. */
   isHeld(id: string): boolean
   readonly takeOver: TakeOver
+  readonly alone: Alone
 }
 
 /** What one run did. */

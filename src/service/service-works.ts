@@ -214,6 +214,7 @@ export class ServiceWorks {
       manifests: this.manifests,
       remover: this.remover,
       isHeld: (id) => this.catalogue.find(id) !== undefined,
+      alone: (id, work) => this.catalogue.alone(id, work),
       takeOver: async (entry) => {
         this.#counts.began()
         await this.processing.resume(this.catalogue.hold(entry, { isKept: true }))

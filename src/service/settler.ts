@@ -20,6 +20,9 @@ const MAX_POSTPONED = 6
  */
 export type TakeOver = (entry: CatalogueEntry) => Promise<void>
 
+/** Does `work` while nobody changes or deletes the recording `id`: `Catalogue.alone`. */
+export type Alone = <T>(id: string, work: () => Promise<T>) => Promise<T>
+
 /** What settling works with. */
 export interface SettlerOptions {
   readonly recordings: RecordingStore
@@ -31,6 +34,7 @@ export interface SettlerOptions {
   readonly logger: Logger
   readonly sink: EventSink
   readonly takeOver: TakeOver
+  readonly alone: Alone
 }
 
 /** Brings recordings of dead processes to their end. */
@@ -60,19 +64,21 @@ export class Settler {
   /** Finishes the removal of a cancelled recording. */
   async finishCancel(found: CatalogueEntry): Promise<void> {
     const { remover, recordings, manifests } = this.#options
-    const entry = await this.#furthest(found)
-    await recordings.put(entry) // says where the rest is, until nothing is left
-    await remover.eraseFiles(entry)
-    if (entry.manifest_path !== null) await manifests.remove(entry)
-    await recordings.put(withoutTrace(entry))
-    this.#emit('recording_cancelled', withoutTrace(entry))
+    await this.#aloneWith(found, async (entry) => {
+      await recordings.put(entry) // says where the rest is, until nothing is left
+      await remover.eraseFiles(entry)
+      if (entry.manifest_path !== null) await manifests.remove(entry)
+      await recordings.put(withoutTrace(entry))
+      this.#emit('recording_cancelled', withoutTrace(entry))
+    })
   }
 
   /** Finishes one that has come to its end without keeping anything, and still says where its manifest is. */
   async finishFruitless(found: CatalogueEntry): Promise<void> {
-    const entry = await this.#furthest(found)
-    await this.eraseRest(entry)
-    await this.#options.recordings.put({ ...entry, revision: entry.revision + 1, manifest_path: null })
+    await this.#aloneWith(found, async (entry) => {
+      await this.eraseRest(entry)
+      await this.#options.recordings.put({ ...entry, revision: entry.revision + 1, manifest_path: null })
+    })
   }
 
   /** Removes what is left on disk of one that has come to an end without files. */
@@ -83,15 +89,15 @@ export class Settler {
     await manifests.remove(entry)
   }
 
-  /**
-   * What the state says of it where that is further: no manifest is written any more while files go, but markers, a hold and
-   * what there is to go are noted still.
-   */
-  async #furthest(entry: CatalogueEntry): Promise<CatalogueEntry> {
-    const stored = await this.#options.recordings.get(entry.recording.recording_id)
-    if (stored === undefined || stored.revision <= entry.revision) return entry
-    if (stored.manifest_path !== null) return stored
-    return { ...entry, revision: stored.revision } // nothing was left, as far as the state knows: here is a rest
+  /** Does `work` with what is known of it by now. Not where somebody has deleted it meanwhile: then there is no rest of it. */
+  #aloneWith(found: CatalogueEntry, work: (entry: CatalogueEntry) => Promise<void>): Promise<void> {
+    const { alone, recordings, manifests } = this.#options
+    const { recording_id: id } = found.recording
+    return alone(id, async () => {
+      const stored = await recordings.get(id)
+      if (stored !== undefined) await work(further(found, stored))
+      else if (found.manifest_path !== null && (await manifests.holds(found))) await work(found)
+    })
   }
 
   async #newest(entry: CatalogueEntry): Promise<CatalogueEntry> {
@@ -164,4 +170,14 @@ export class Settler {
     const data = { recording_id, room_id, user_id, status, duration_seconds, file_size_bytes, error }
     this.#options.sink.emit({ type, roomId: room_id, recordingId: recording_id, userId: user_id, data })
   }
+}
+
+/**
+ * What the state says where that is further than a manifest: none is written any more while files go, but markers, a hold and what
+ * there is to go are noted still.
+ */
+function further(found: CatalogueEntry, stored: CatalogueEntry): CatalogueEntry {
+  if (stored.revision <= found.revision) return found
+  if (stored.manifest_path !== null) return stored
+  return { ...found, revision: stored.revision } // nothing was left, as far as the state knows: here is a rest
 }

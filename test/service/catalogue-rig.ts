@@ -125,6 +125,8 @@ export class CatalogueRig {
   readonly events: Happening[] = []
   readonly taken: CatalogueEntry[] = []
   readonly held = new Set<string>()
+  /** What somebody else does with a recording just before a reconciler has it to itself. */
+  beforeAlone: (id: string) => Promise<void> = async () => undefined
   /** The state is said to be away by whoever forgets. */
   isAway = false
   readonly logger = {
@@ -162,6 +164,10 @@ export class CatalogueRig {
       logger: this.logger,
       sink: this.sink,
       isHeld: (id) => this.held.has(id),
+      alone: async (id, work) => {
+        await this.beforeAlone(id)
+        return work()
+      },
       takeOver: async (entry) => {
         this.taken.push(entry)
         const { recording, revision } = entry

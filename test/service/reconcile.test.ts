@@ -232,6 +232,25 @@ describe('the catalogue', () => {
     expect(await rig.reconciler().run()).toEqual({ settled: 0, added: 0, removed: 0 })
   })
 
+  it('lets a recording be that is deleted while its turn has not come yet', async () => {
+    const files = [fileOf('a.mp4')]
+    const left = [
+      await leave('aaaaaaaa-1', { status: 'cancelled', files }),
+      await leave('bbbbbbbb-1', { status: 'cancelled', files }, 'store'),
+      await leave('cccccccc-1', { status: 'failed', owner: null }),
+      await leave('dddddddd-1', { status: 'completed', owner: null, files }, 'disk'),
+    ]
+    const { entry: behind } = await leave('eeeeeeee-1', { status: 'completed', owner: null })
+    await rig.store.recordings.put({ ...behind, revision: 7, hold: true })
+    rig.beforeAlone = async (id) => {
+      const entry = [...left.map((each) => each.entry), behind].find(({ recording }) => recording.recording_id === id)
+      if (entry !== undefined) await rig.remover.delete(entry, 'requested')
+    }
+    await rig.reconciler().run()
+    expect((await rig.store.recordings.list({ limit: 10 })).entries).toEqual([])
+    expect(rig.tree).toEqual([])
+  })
+
   it('is rid of a directory that a crash left before the manifest was in it, and nothing else', async () => {
     const left = dirname(rig.manifestOf('aaaaaaaa-1'))
     const fresh = dirname(rig.manifestOf('bbbbbbbb-2'))
