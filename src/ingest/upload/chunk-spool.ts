@@ -126,11 +126,13 @@ export class ChunkSpool {
    * @throws ChunkConflictError, ChunkSizeError, ChunkChecksumError, StorageError
    */
   async take(seq: number, sha256: string, isFinal: boolean, body: AsyncIterable<Uint8Array>): Promise<number> {
-    if (isFinal) this.#demandLast(seq)
+    if (isFinal) {
+      this.#demandLast(seq)
+      await this.change({ finalSeq: seq }) // first, so that a chunk which is refused has left nothing
+    }
     const chunk = await this.#directory.store(seq, sha256, body)
     this.#know(seq, sha256)
     this.#early.set(seq, chunk)
-    if (isFinal) await this.change({ finalSeq: seq })
     this.#line()
     return chunk.sizeBytes
   }
@@ -156,10 +158,10 @@ export class ChunkSpool {
     return bytes
   }
 
-  /** Keeps the header apart: the chunks that it came in may go. */
+  /** Keeps the header apart: the chunks that it came in may go. @throws StorageError */
   async keepHeader(header: Uint8Array): Promise<void> {
-    this.#header = header
     await this.#inTurn(() => this.#directory.replace(HEADER, header))
+    this.#header = header
   }
 
   /** What lies before is in the files: chunks that are not needed any more are removed. */

@@ -3,6 +3,7 @@ import { sampleSpan } from '../../container/reader.ts'
 import { Arena } from '../../media/arena.ts'
 import { toMs } from '../../media/clock.ts'
 import type { Track } from '../../media/track.ts'
+import { StorageError } from '../../storage/errors.ts'
 import type { ChunkSpool } from './chunk-spool.ts'
 import type { UploadSample } from './demux-start.ts'
 import { type GrowingBytes, GrowingWindow } from './growing-bytes.ts'
@@ -15,6 +16,8 @@ export const KEPT_AFTER_MS = 1500
 const SOUND_STEP_MS = 1000
 /** How often is looked whether the recorder takes more, ms. */
 const HOLD_MS = 50
+/** How often a disk that has no room is asked again, ms. */
+const DISK_RETRY_MS = 500
 /** Frames handed over before everybody else has a turn. */
 const BATCH = 64
 /** Frames of a track are read at least so much at a time, bytes. */
@@ -53,6 +56,7 @@ export class UploadReading {
   #marks: Mark[] = []
   #hasVideo = false
   #isStopped = false
+  #isReplay = false
   #unflushed = 0
   #readEnd = 0
   /** All that has come was handed over. */
@@ -95,6 +99,7 @@ export class UploadReading {
 
   /** As `run`, but for what has come already. @throws what the media has wrong */
   runSoFar(): Promise<boolean> {
+    this.#isReplay = true
     this.#bytes.finish()
     return this.run()
   }
@@ -163,9 +168,19 @@ export class UploadReading {
     if (isDue) this.#marks.push({ unitOffset, fromMs, atMs: this.#now() })
   }
 
+  /** Waits for a disk that takes nothing now: so does whatever is recorded. */
   async #keepHeader(headerBytes: number): Promise<void> {
-    if (this.#spool.position.unitOffset > 0) return
-    await this.#spool.keepHeader(await this.#bytes.read(0, headerBytes + BEYOND_HEADER_BYTES))
+    if (this.#isReplay || this.#spool.position.unitOffset > 0) return
+    const header = await this.#bytes.read(0, headerBytes + BEYOND_HEADER_BYTES)
+    while (!this.#isStopped) {
+      try {
+        await this.#spool.keepHeader(header)
+        return
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+      }
+      await delay(DISK_RETRY_MS)
+    }
   }
 
   #rest(): void {
