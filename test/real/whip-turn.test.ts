@@ -75,6 +75,11 @@ async function expectWhole(server: WhipServer, name: string): Promise<void> {
   expect(file.sound.length).toBeGreaterThan(2)
 }
 
+/** To whom it has given addresses, each once: passwords of one peer may end at different seconds. */
+function usersOf(relay: TurnServer): string[] {
+  return [...new Set(relay.users.map((user) => user.replace(/^\d+:/, '')))].sort()
+}
+
 describe.concurrent('by a TURN server whose passwords end by themselves', () => {
   it('Chromium publishes and watches, with nothing but relays, which the answer tells it of', async () => {
     const { relay, server, module, to } = await begun('browser', {})
@@ -86,7 +91,7 @@ describe.concurrent('by a TURN server whose passwords end by themselves', () => 
     ])
     await module.leave()
     await expectWhole(server, 'browser')
-    expect(relay.users).toEqual([expect.stringMatching(/^\d+:live%2Fbrowser$/)])
+    expect(usersOf(relay)).toEqual(['live%2Fbrowser'])
   })
 
   it('tapedeck is reached by a relay of its own, where there is no other way', async () => {
@@ -96,7 +101,6 @@ describe.concurrent('by a TURN server whose passwords end by themselves', () => 
     expect(await module.ways()).toEqual([{ local: 'relay', remote: 'relay', remoteAddress: RELAYS.both }])
     await module.leave()
     await expectWhole(server, 'both')
-    const users = relay.users.map((user) => user.replace(/^\d+:/, ''))
-    expect(users.toSorted()).toEqual(['live%2Fboth', 'tapedeck'])
+    expect(usersOf(relay)).toEqual(['live%2Fboth', 'tapedeck'])
   })
 })
