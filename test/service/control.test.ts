@@ -358,15 +358,16 @@ describe('what else can be done with a recording', () => {
     const live = await control.service.mark(id, 'goal')
     expect(live.at_ms).toBeLessThan(10_000)
     expect(control.events.find(({ type }) => type === 'marker_added')?.data).toMatchObject({ label: 'goal' })
+    await control.service.mark(id, 'kick-off', 0)
     await control.service.stop(id)
     const { local_path } = (await control.service.finished(id)).recording
-    expect(Buffer.from(control.rig.storage.bytesOf(local_path ?? '')).includes('goal'), 'a chapter').toBe(true)
+    expect(Buffer.from(control.rig.storage.bytesOf(local_path ?? '')).includes('kick-off'), 'a chapter').toBe(true)
     await control.service.mark(id, 'begin', 0)
     await expect(control.service.mark(id, 'when?')).rejects.toMatchObject({ field: 'at_ms' })
     await expect(control.service.mark(id, 'after', 1e9)).rejects.toMatchObject({ field: 'at_ms' })
     await expect(control.service.mark(id, '', 0)).rejects.toMatchObject({ field: 'label' })
     const entry = await control.service.get(id)
-    expect(entry.markers.map(({ label }) => label)).toEqual(['goal', 'begin'])
+    expect(entry.markers.map(({ label }) => label)).toEqual(['goal', 'kick-off', 'begin'])
     expect(await control.manifests()).toEqual([entry])
   })
 
