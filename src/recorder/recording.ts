@@ -7,7 +7,7 @@ import { toMs } from '../media/clock.ts'
 import { MisuseError } from '../media/errors.ts'
 import type { Frame } from '../media/frame.ts'
 import type { Track } from '../media/track.ts'
-import { chaptersOf } from './chapters.ts'
+import { type ChapteredFile, chaptersOf } from './chapters.ts'
 import type { AskedFormat } from './format-choice.ts'
 import { outcomeOf } from './outcome.ts'
 import type { Part } from './part.ts'
@@ -109,7 +109,7 @@ export class Recording implements Subscriber {
         onBegun: () => this.#begun(),
         onCreated: (part) => {
           const { marks } = options
-          if (marks !== undefined) part.chapters = () => chaptersOf(marks(), fileReport(part, this.#pipeline))
+          if (marks !== undefined) part.chapters = () => chaptersOf(marks(), this.#chaptered(part))
           listener.created?.(this, part)
         },
         onCongestion: (congested) => {
@@ -119,6 +119,12 @@ export class Recording implements Subscriber {
         onGap: () => this.#sources.requestKeyframe(),
       },
     )
+  }
+
+  #chaptered(part: Part): ChapteredFile {
+    const { anchors, durationMs } = fileReport(part, this.#pipeline)
+    const isLast = this.state !== 'recording' && this.state !== 'paused'
+    return { anchors, durationMs, isFirst: part.identity.index === 1, isLast }
   }
 
   get state(): RecordingState {
