@@ -84,7 +84,7 @@ export class RoomKeeper {
   }
 
   /**
-   * Begins a recording that was asked for: in the catalogue first, then on disk, then frames are taken.
+   * Begins a recording that was asked for: in the catalogue first, then on disk, if there is room, then frames are taken.
    * @throws UnknownRoomError, DiskForecastError, RecordingLimitError, StorageError
    */
   async begin(plan: RecordingPlan): Promise<CatalogueEntry> {
@@ -93,9 +93,9 @@ export class RoomKeeper {
     if (streams.length === 0 && plan.participants === undefined) throw new UnknownRoomError(plan.roomId)
     const entry = this.#entryOf(plan)
     const { recording_id: id } = entry.recording
-    forecast.admit(id, rateOf(streams, plan.participants))
     try {
-      const record = await catalogue.admit(entry, limits)
+      const record = await catalogue.admit(entry, limits) // first: who is one too many needs no room on the disk
+      forecast.admit(id, rateOf(streams, plan.participants))
       if (!(await isDoneSoon(manifests.write(entry)))) {
         throw new StorageError(manifests.recordDir, 'write to', 'the disk does not answer')
       }
