@@ -2,16 +2,16 @@
 
 const TWO_32 = 2 ** 32
 const HALF_32 = 2 ** 31
+/** Below it halves are exact in a double, and so is where a quotient of them is rounded down to. */
+const EXACT = 2 ** 52
 
 /**
  * `ticks` of `from` per second as ticks of `to` per second, rounded half away from zero. Exact for every safe integer.
  */
 export function rescale(ticks: number, from: number, to: number): number {
   if (from === to) return ticks
-  const product = ticks * to
-  if (Number.isSafeInteger(product)) {
-    return product < 0 ? -Math.floor((-product + from / 2) / from) : Math.floor((product + from / 2) / from)
-  }
+  const dividend = Math.abs(ticks) * to + from / 2
+  if (dividend < EXACT) return ticks < 0 ? -Math.floor(dividend / from) : Math.floor(dividend / from)
   const magnitude = BigInt(Math.abs(ticks)) * BigInt(to)
   const rounded = Number((2n * magnitude + BigInt(from)) / (2n * BigInt(from)))
   return ticks < 0 ? -rounded : rounded
