@@ -176,7 +176,7 @@ describe('events over WebSocket', () => {
   })
 
   it('end with the token, unless a fresh one is shown', async () => {
-    const url = `${server.url}?token=${await token('alice', ['demo'], undefined, 1000)}`
+    const url = `${server.url}?token=${await token('alice', ['demo'], undefined, 5000)}`
     const [idle, renewed] = await Promise.all([EventClient.greeted(url), EventClient.greeted(url)])
     renewed.say({ type: 'auth', token: await token('alice', ['demo']) })
     expect(await idle.end()).toMatchObject({ code: 4401, reason: 'the token has expired' })
