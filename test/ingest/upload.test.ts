@@ -250,6 +250,14 @@ describe('who uploads what cannot be', () => {
     expect(readdirSync(join(directory, name))).toEqual(['upload.json'])
   })
 
+  it('has not said that it ends with a chunk that is refused', async () => {
+    const { send, uploads } = await rig()
+    const last = chunkOf(0, Uint8Array.of(1, 2, 3), true, sha256(Uint8Array.of(9)))
+    await expect(uploads.accept(ALICE, CAMERA, last)).rejects.toMatchObject({ code: 'TD_CHUNK_CHECKSUM' })
+    await send(1, Uint8Array.of(4))
+    expect(await uploads.status(ALICE, CAMERA.session)).toMatchObject({ state: 'open', early: [1] })
+  })
+
   it('has ten megabytes on their way, and eight uploads', async () => {
     const { send, uploads } = await rig()
     const big = new Uint8Array(4_000_000)

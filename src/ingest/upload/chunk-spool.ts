@@ -126,15 +126,16 @@ export class ChunkSpool {
    * @throws ChunkConflictError, ChunkSizeError, ChunkChecksumError, StorageError
    */
   async take(seq: number, sha256: string, isFinal: boolean, body: AsyncIterable<Uint8Array>): Promise<number> {
-    if (isFinal) {
-      this.#demandLast(seq)
-      await this.change({ finalSeq: seq }) // first, so that a chunk which is refused has left nothing
+    if (!isFinal) return this.#store(seq, sha256, body)
+    this.#demandLast(seq)
+    const { finalSeq: before } = this.#facts
+    try {
+      await this.change({ finalSeq: seq }) // first: who dies before the answer sends it again, and it is known what it is
+      return await this.#store(seq, sha256, body)
+    } catch (error) {
+      await this.change({ finalSeq: before }).catch(() => undefined) // it is refused
+      throw error
     }
-    const chunk = await this.#directory.store(seq, sha256, body)
-    this.#know(seq, sha256)
-    this.#early.set(seq, chunk)
-    this.#line()
-    return chunk.sizeBytes
   }
 
   /** Changes what is known of it, on disk too. */
@@ -185,6 +186,14 @@ export class ChunkSpool {
   /** With everything. */
   drop(): Promise<void> {
     return this.#inTurn(() => this.#directory.drop())
+  }
+
+  async #store(seq: number, sha256: string, body: AsyncIterable<Uint8Array>): Promise<number> {
+    const chunk = await this.#directory.store(seq, sha256, body)
+    this.#know(seq, sha256)
+    this.#early.set(seq, chunk)
+    this.#line()
+    return chunk.sizeBytes
   }
 
   #know(seq: number, sha256: string): void {
