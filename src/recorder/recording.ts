@@ -121,12 +121,6 @@ export class Recording implements Subscriber {
     )
   }
 
-  #chaptered(part: Part): ChapteredFile {
-    const { anchors, durationMs } = fileReport(part, this.#pipeline)
-    const isLast = this.state !== 'recording' && this.state !== 'paused'
-    return { anchors, durationMs, isFirst: part.identity.index === 1, isLast }
-  }
-
   get state(): RecordingState {
     return this.#machine.state
   }
@@ -323,5 +317,12 @@ export class Recording implements Subscriber {
     this.#machine.move(kept.length === 0 ? 'failed' : 'completed')
     if (this.#services.config.report && kept.length > 0) await this.#reportFile.write(kept[0], this.report())
     this.#resolveFinished()
+  }
+
+  #chaptered(part: Part): ChapteredFile {
+    const { anchors, durationMs } = fileReport(part, this.#pipeline)
+    const isOver = this.state !== 'recording' && this.state !== 'paused'
+    const isLast = isOver && this.parts.at(-1) === part
+    return { anchors, durationMs, isFirst: part.identity.index === 1, isLast }
   }
 }
