@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { uptime } from 'node:os'
+import { processStat } from '../media/process-stat.ts'
 
-/** Ticks per second of `/proc/{pid}/stat` (proc(5), sysconf(_SC_CLK_TCK)): 100 on every Linux that Node runs on. */
-const CLOCK_TICKS_PER_S = 100
 /** Clocks of the system and of the process table may differ by so much, ms. */
 const TOLERANCE_MS = 3000
 
@@ -30,12 +28,6 @@ function isAlive(pid: number): boolean {
 
 /** When the process began, wall clock, ms; undefined where the system does not say. */
 function startOf(pid: number, bootedAtMs: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const startTicks = Number(afterName[19]) // field 22, starttime; the first after the name is field 3
-    return Number.isFinite(startTicks) ? bootedAtMs + (startTicks * 1000) / CLOCK_TICKS_PER_S : undefined
-  } catch {
-    return undefined
-  }
+  const stat = processStat(pid)
+  return stat === undefined ? undefined : bootedAtMs + stat.startedS * 1000
 }

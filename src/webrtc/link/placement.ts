@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { processStat } from '../../media/process-stat.ts'
 
 /** How often it is looked what the process needs, ms. */
 const LOOK_INTERVAL_MS = 500
@@ -7,8 +8,8 @@ const LOOK_INTERVAL_MS = 500
 const CROWDED_SHARE = 0.5
 /** Below which one is enough again. */
 const ROOMY_SHARE = 0.25
-/** Ticks per second of `/proc/{pid}/stat` (proc(5), sysconf(_SC_CLK_TCK)): 100 on every Linux that Node runs on. */
-const CLOCK_TICKS_PER_S = 100
+/** Tries that come to nothing, after which it is left as it is: a `taskset` of another kind. */
+const MAX_FAILURES = 5
 
 /**
  * Where the threads of a process run: all on one CPU while that is enough, on all that this process may use otherwise.
@@ -23,6 +24,7 @@ export class Placement {
   readonly #all: readonly number[] = allowedCpus()
   readonly #one: number | undefined
   #isOnOne = false
+  #failures = 0
   #cpuSeconds = 0
   #lookedMs = performance.now()
   #timer: NodeJS.Timeout | undefined
@@ -33,7 +35,7 @@ export class Placement {
     const [, ...others] = this.#all // the first one has the interrupts of most devices
     this.#one = others[Math.floor(Math.random() * others.length)]
     if (process.platform !== 'linux') return
-    this.#run('chrt', ['--all-tasks', '--batch', '--pid', '0', String(pid)])
+    execFile('chrt', ['--all-tasks', '--batch', '--pid', '0', String(pid)], () => {}).unref()
     if (this.#one === undefined) return
     this.#place([this.#one])
     this.#timer = setInterval(() => this.#look(performance.now()), LOOK_INTERVAL_MS).unref()
@@ -44,7 +46,7 @@ export class Placement {
   }
 
   #look(nowMs: number): void {
-    const cpuSeconds = cpuSecondsOf(this.#pid)
+    const cpuSeconds = processStat(this.#pid)?.cpuS
     if (cpuSeconds === undefined) return
     const share = ((cpuSeconds - this.#cpuSeconds) * 1000) / (nowMs - this.#lookedMs)
     this.#cpuSeconds = cpuSeconds
@@ -53,14 +55,14 @@ export class Placement {
     else if (!this.#isOnOne && share < ROOMY_SHARE && this.#one !== undefined) this.#place([this.#one])
   }
 
+  /** A thread that ends meanwhile may make it fail: the next look tries again, and for ever while all are on one. */
   #place(cpus: readonly number[]): void {
-    this.#isOnOne = cpus.length === 1
-    this.#run('taskset', ['--all-tasks', '--cpu-list', '--pid', cpus.join(','), String(this.#pid)])
-  }
-
-  #run(program: string, args: readonly string[]): void {
-    execFile(program, args, (error) => {
-      if (error !== null) this.stop()
+    const args = ['--all-tasks', '--cpu-list', '--pid', cpus.join(','), String(this.#pid)]
+    execFile('taskset', args, (error) => {
+      if (error === null) {
+        this.#isOnOne = cpus.length === 1
+        this.#failures = 0
+      } else if (!this.#isOnOne && ++this.#failures >= MAX_FAILURES) this.stop()
     }).unref()
   }
 }
@@ -75,16 +77,5 @@ function allowedCpus(): number[] {
     })
   } catch {
     return []
-  }
-}
-
-/** Of all its threads; undefined when it is gone. */
-function cpuSecondsOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(afterName[11]) + Number(afterName[12])) / CLOCK_TICKS_PER_S // utime, stime
-  } catch {
-    return undefined
   }
 }
