@@ -20,8 +20,8 @@ const MAX_BLOCK_HEADER_BYTES = 13
 const KEYFRAME_FLAG = 0x80 // SimpleBlock, RFC 9559 §10.2
 
 /**
- * Writes SimpleBlocks, and BlockGroups of pictures with alpha, into Clusters (RFC 9559 §5.1.3). A cluster is open, its size unknown, until the next one starts;
- * then its size is filled in.
+ * Writes SimpleBlocks, and BlockGroups of pictures with alpha, into Clusters (RFC 9559 §5.1.3). A cluster is open, its size
+ * unknown, until the next one starts; then its size is filled in.
  */
 export class ClusterWriter {
   readonly #out: ByteSink
