@@ -8,6 +8,11 @@ if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
   )
   process.exitCode = 1
 } else {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error // whoever read it has gone (`| head`): that ends nothing, least of all a recording
+    })
+  }
   const { main } = await import('./program.ts')
   process.exitCode = await main(process.argv.slice(2))
 }
