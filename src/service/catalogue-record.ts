@@ -61,7 +61,6 @@ export class CatalogueRecord {
   /** Until it is kept, nothing leaves this process; this is what has to be told then. */
   #untold: (() => void)[] | undefined
   #isSealed = false
-  #isDropped = false
 
   /** `isKept`: the catalogue and the disk know of it already, or will by `keep`. */
   constructor(keeping: RecordKeeping, entry: CatalogueEntry, options: { isKept: boolean }) {
@@ -126,16 +125,6 @@ export class CatalogueRecord {
     await this.#written // what was changed until then
   }
 
-  /** It is being deleted: neither the disk nor the catalogue learns anything more of it, until `restore`. */
-  drop(): void {
-    this.#isDropped = true
-  }
-
-  /** It could not be deleted. */
-  restore(): void {
-    this.#isDropped = false
-  }
-
   /**
    * Resolves when the manifest is on disk as of now. A disk that refuses is logged, and the next change tries again; nobody
    * waits long for one that blocks.
@@ -164,7 +153,7 @@ export class CatalogueRecord {
       revision: this.#entry.revision + 1,
       recording: { ...this.#entry.recording, ...recording, status },
     }
-    if (this.#untold !== undefined || this.#isDropped) return
+    if (this.#untold !== undefined) return
     if (keeping === 'lasting' && this.#entry.manifest_path !== null) this.#write()
     this.#keeping.writer.put(this.#entry)
   }

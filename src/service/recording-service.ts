@@ -110,7 +110,7 @@ export class RecordingService implements RecordingControl {
 
   async cancel(id: string): Promise<CatalogueEntry> {
     const record = await this.#live(id, 'cancelled')
-    const { keeper, processing, remover, manifests } = this.#works
+    const { keeper, processing, remover, manifests, writer } = this.#works
     const room = keeper.find(id)
     record.move('cancelled', room?.isOpen === true ? { recording: room.snapshot() } : {})
     try {
@@ -119,11 +119,13 @@ export class RecordingService implements RecordingControl {
       const { entry } = record
       const hadJobs = await processing.abandon(entry)
       await remover.eraseFiles(entry)
-      if (entry.manifest_path !== null) await manifests.remove(entry)
       if (hadJobs) this.#works.sweepLater(entry)
+      // where the state does not know yet that it is cancelled, its manifest says so; the next start removes that
+      const isStored = await writer.flush({ deadlineMs: CANCELLED_MS })
+      if (isStored && entry.manifest_path !== null) await manifests.remove(entry)
       const nothing = { files: [], local_path: null, file_name: null, file_size_bytes: 0 }
-      record.change({ manifest_path: null, owner: null, recording: nothing })
-      await this.#works.writer.flush({ deadlineMs: CANCELLED_MS }) // nothing else remembers it
+      record.change({ ...(isStored ? { manifest_path: null } : {}), owner: null, recording: nothing })
+      if (isStored) await writer.flush({ deadlineMs: CANCELLED_MS })
       return record.entry
     } finally {
       this.#works.ended(record)

@@ -3,6 +3,7 @@ import type { EventSink } from '../events/event.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Audit } from '../recorder/audit.ts'
 import type { CatalogueEntry } from '../state/catalogue-entry.ts'
+import { StateAwayError } from '../state/errors.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { ManifestStore } from './manifest.ts'
 import { deletionMarker, locateFile } from './manifest-place.ts'
@@ -55,11 +56,14 @@ export class RecordingRemover {
    * Deletes a recording: catalogue entry, files, manifest, directory; tells of it. Its manifest is renamed before the first
    * file goes, so that no search finds it any more, and `resume` can finish what a crash left.
    * @throws StorageError
+   * @throws StateAwayError when the catalogue alone knows of it, and cannot forget it now
    */
   async delete(entry: CatalogueEntry, reason: DeletionReason): Promise<void> {
     const { storage, manifests, forget } = this.#options
     const { manifest_path: path } = entry
-    await forget(entry.recording.recording_id)
+    const isForgotten = await forget(entry.recording.recording_id)
+    if (path === null && !isForgotten)
+      throw new StateAwayError('the catalogue', 'it has not forgotten the recording yet')
     if (path !== null) {
       await manifests.settle(entry)
       // when it is gone already, there is nothing to mark

@@ -288,12 +288,14 @@ export class RoomKeeper {
     }
     record.move('failed', { recording: patch })
     const { entry } = record
-    if (record.isKept && entry.manifest_path !== null) {
+    try {
+      if (!record.isKept || entry.manifest_path === null) return
       await record.seal()
       await manifests.remove(entry) // there is nothing that it could say of
       record.change({ manifest_path: null })
+    } finally {
+      onEnded(record)
     }
-    onEnded(record)
   }
 }
 

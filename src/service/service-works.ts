@@ -160,17 +160,17 @@ export class ServiceWorks {
     return waiting.promise
   }
 
-  /** Deletes one that has come to its end. @throws RecordingLiveError, HeldError, and what `Catalogue.edit` throws */
-  remove(id: string, reason: DeletionReason): Promise<void> {
-    return this.catalogue.edit(id, async (record) => {
+  /**
+   * Deletes one that has come to its end: after whatever still brings it there, and never two at a time, so that nothing puts
+   * it back. @throws RecordingLiveError, HeldError, and what `Catalogue.edit` throws
+   */
+  async remove(id: string, reason: DeletionReason): Promise<void> {
+    if (this.catalogue.find(id)?.isFinal === true) await this.finished(id)
+    await this.catalogue.edit(id, async (record) => {
       if (!record.isFinal) throw new RecordingLiveError(id, record.status)
       if (record.entry.hold) throw new HeldError(id)
       const hadJobs = await this.processing.abandon(record.entry)
-      record.drop()
-      await this.remover.delete(record.entry, reason).catch((error: unknown) => {
-        record.restore()
-        throw error
-      })
+      await this.remover.delete(record.entry, reason)
       if (hadJobs) this.sweepLater(record.entry)
     })
   }

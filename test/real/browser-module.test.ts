@@ -82,7 +82,12 @@ describe.concurrent('a page with tapedeck/browser', () => {
     await alice.click('#leave')
     await stateIs(alice, 'stopped')
     await server.says(/"method":"DELETE","path":"\/whip\/demo\/alice","status":200/)
-    await alice.waitForFunction(() => (document.querySelector<HTMLVideoElement>('#recorded video')?.duration ?? 0) > 1)
+    await alice.waitForFunction(() => {
+      const durations = [...document.querySelectorAll<HTMLVideoElement>('#recorded video')].map(
+        ({ duration }) => duration,
+      )
+      return durations.every((duration) => duration > 0) && durations.reduce((sum, each) => sum + each, 0) > 1
+    })
     await Promise.all([alice.context().close(), bob.context().close()])
     await server.end()
     for (const file of server.files()) expect(await decodingFaults(join(server.recordings, file))).toBe('')

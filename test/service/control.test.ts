@@ -220,6 +220,23 @@ describe('limits', () => {
     await expect(control.service.get('unknown')).rejects.toMatchObject({ code: 'TD_STATE_AWAY' })
   })
 
+  it('a cancelled one is remembered by its manifest where the state cannot be told', async () => {
+    const store = new SqliteStateStore(':memory:', { debug() {}, info() {}, warn() {}, error() {} })
+    const control = await rigged({ store })
+    control.publish()
+    const { recording } = await control.service.start(everybody)
+    await store.close()
+    const cancelled = await control.service.cancel(recording.recording_id)
+    expect(cancelled.recording).toMatchObject({ status: 'cancelled', files: [] })
+    const [manifest, ...others] = await control.manifests()
+    expect([manifest.recording.status, manifest.manifest_path, others]).toEqual([
+      'cancelled',
+      cancelled.manifest_path,
+      [],
+    ])
+    expect(await control.paths()).toEqual([manifest.manifest_path])
+  })
+
   it.each([
     ['max-duration', { maxDurationMs: 5000 }],
     ['max-size', { maxSizeBytes: 10_000 }],
@@ -390,6 +407,22 @@ describe('what else can be done with a recording', () => {
     expect(await control.paths()).toEqual([])
     await expect(service.get(id)).rejects.toMatchObject({ code: 'TD_RECORDING_MISSING' })
     expect(control.types(id).at(-1)).toBe('recording_deleted')
+  })
+
+  it('deletes it once, for good, while it is being cancelled', async () => {
+    const control = await rigged()
+    const { service } = control
+    control.publish()
+    const { recording } = await service.start(everybody)
+    const id = recording.recording_id
+    const cancelled = service.cancel(id)
+    await control.event('recording_cancelled', id) // files and manifest go now
+    const [first, second] = await Promise.allSettled([service.remove(id), service.remove(id), cancelled])
+    expect([first.status, second]).toMatchObject(['fulfilled', { reason: { code: 'TD_RECORDING_MISSING' } }])
+    await expect(service.get(id)).rejects.toMatchObject({ code: 'TD_RECORDING_MISSING' })
+    expect((await service.list({ limit: 10 })).entries).toEqual([])
+    expect(control.types(id).slice(-2)).toEqual(['recording_cancelled', 'recording_deleted'])
+    expect(await control.paths()).toEqual([])
   })
 
   it('cleans up what ended long ago', async () => {

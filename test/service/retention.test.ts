@@ -139,6 +139,13 @@ describe('a deletion', () => {
     expect([await rig.get('aaaaaaaa'), rig.tree]).toEqual([undefined, []])
   })
 
+  it('of what the catalogue alone knows is not said to be done before that has forgotten it', async () => {
+    rig.isAway = true
+    const deletion = rig.remover.delete(entryOf('aaaaaaaa', { status: 'cancelled' }), 'requested')
+    await expect(deletion).rejects.toMatchObject({ code: 'TD_STATE_AWAY' })
+    expect(rig.typesOf('aaaaaaaa')).toEqual([])
+  })
+
   it('leaves alone what is not of the recording', async () => {
     await keep('aaaaaaaa', 1)
     const directory = join(rig.manifestOf('aaaaaaaa'), '..')
