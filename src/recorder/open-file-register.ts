@@ -16,13 +16,12 @@ export class OpenFileRegister {
     this.#logger = logger
   }
 
-  /** The file is about to be made: should this process die in that moment, somebody knows of it. */
-  announced(part: PartIdentity, path: string): void {
-    this.#enter(part, path, '')
-  }
-
   opened(part: PartIdentity, path: string): void {
-    this.#enter(part, path, part.format)
+    const { id, format, room, participant, createdAtMs: startedAtMs } = part
+    openHere.add(id)
+    this.#attempt(path, () =>
+      this.#journal.opened({ id, path, format, room, participant, startedAtMs, pid: process.pid }),
+    )
   }
 
   /** Nothing is left to do for the file. */
@@ -47,13 +46,6 @@ export class OpenFileRegister {
       if (entry.pid === process.pid) return !openHere.has(entry.id)
       return !isProcessOf(entry.pid, entry.startedAtMs)
     })
-  }
-
-  #enter({ id, room, participant, createdAtMs: startedAtMs }: PartIdentity, path: string, format: string): void {
-    openHere.add(id)
-    this.#attempt(path, () =>
-      this.#journal.opened({ id, path, format, room, participant, startedAtMs, pid: process.pid }),
-    )
   }
 
   #attempt(what: string, act: () => void): void {

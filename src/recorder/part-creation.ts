@@ -9,7 +9,7 @@ import { FileExistsError } from '../storage/errors.ts'
 import type { OutputFile } from '../storage/ports.ts'
 import type { AskedFormat } from './format-choice.ts'
 import { pathWithin } from './naming.ts'
-import { Part, type PartIdentity } from './part.ts'
+import { Part } from './part.ts'
 import type { PartReason } from './segmenter.ts'
 import type { RecordingServices } from './services.ts'
 
@@ -39,12 +39,12 @@ export interface PartRequest {
   readonly tracks: readonly Track[]
 }
 
-/** Makes the file under a free name, entered in the journal before and after, and writes its header. */
+/** Makes the file under a free name, enters it in the journal, and writes its header. */
 export async function createPart(services: RecordingServices, request: PartRequest): Promise<Part> {
   const { audit, register } = services
   const { address, format, askedFormat, index, reason } = request
+  const file = await createFile(services, request)
   const identity = { id: randomUUID(), index, format, askedFormat, reason, ...address, createdAtMs: Date.now() }
-  const file = await createFile(services, request, identity)
   register.opened(identity, file.path)
   audit.note(index === 1 ? 'created' : 'rotated', file.path, {
     recording: request.recordingId,
@@ -66,25 +66,15 @@ export async function createPart(services: RecordingServices, request: PartReque
   }
 }
 
-async function createFile(
-  services: RecordingServices,
-  request: PartRequest,
-  identity: PartIdentity,
-): Promise<OutputFile> {
-  const { storage, register } = services
+async function createFile(services: RecordingServices, request: PartRequest): Promise<OutputFile> {
   const { directory, stem, extension } = nameOf(services, request)
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const path = pathWithin(directory, stem, extension, attempt)
-    register.announced(identity, path)
     try {
-      return await storage.create(path)
+      return await services.storage.create(pathWithin(directory, stem, extension, attempt))
     } catch (error) {
-      if (error instanceof FileExistsError) continue
-      register.closed(identity.id)
-      throw error
+      if (!(error instanceof FileExistsError)) throw error
     }
   }
-  register.closed(identity.id)
   throw new LimitError(`files named ${stem}`, { limit: MAX_ATTEMPTS })
 }
 

@@ -2,7 +2,6 @@ import { TapedeckError } from '../media/errors.ts'
 import type { Logger } from '../media/ports.ts'
 import type { Replay } from '../media/replay.ts'
 import type { JournalEntry } from '../state/journal.ts'
-import { FileMissingError } from '../storage/errors.ts'
 import type { Storage } from '../storage/ports.ts'
 import type { Audit } from './audit.ts'
 import { mendFile } from './mending.ts'
@@ -104,14 +103,12 @@ export class Recovery {
   }
 
   async #recoverAll(entries: readonly JournalEntry[]): Promise<void> {
+    if (entries.length === 0) return
     const { logger } = this.#options
-    const made = entries.filter(({ format }) => format !== '')
-    for (const entry of entries) if (entry.format === '') await this.#withdraw(entry)
-    if (made.length === 0) return
-    const news = made.filter(({ id }) => !this.#postponed.has(id)).length
+    const news = entries.filter(({ id }) => !this.#postponed.has(id)).length
     this.#found += news
     if (news > 0) logger.warn({ files: news }, 'files were left unfinished by a crash; repairing them')
-    const queue = made.values()
+    const queue = entries.values()
     const work = async (): Promise<void> => {
       for (const entry of queue) {
         if (this.#isStopped) return
@@ -120,21 +117,6 @@ export class Recovery {
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, work))
     logger.info({ repaired: this.#repaired, failed: this.progress.failed }, 'recovery is done')
-  }
-
-  /** It was about to be made: an empty file is all that there can be of it. */
-  async #withdraw({ id, path, room, participant }: JournalEntry): Promise<void> {
-    const { storage, register, audit, logger } = this.#options
-    try {
-      const sizeBytes = await sizeOf(storage, path)
-      if (sizeBytes === 0) {
-        await storage.remove(path)
-        audit.note('deleted', path, { room, participant, reason: 'the server ended while it was made' })
-      }
-      register.closed(id)
-    } catch (error) {
-      logger.warn({ err: error, path }, 'file that was just made cannot be removed yet; the next start tries again')
-    }
   }
 
   async #recover(entry: JournalEntry): Promise<void> {
@@ -178,17 +160,5 @@ export class Recovery {
     audit.note('failed', path, { room, participant, code })
     if (code === 'TD_FILE_MISSING') logger.warn(fields, 'file that a crash left is gone')
     else logger.error(fields, 'file that a crash left cannot be repaired; it stays as it is')
-  }
-}
-
-/** Undefined when there is no such file. */
-async function sizeOf(storage: Storage, path: string): Promise<number | undefined> {
-  try {
-    const file = await storage.open(path)
-    await file.close()
-    return file.sizeBytes
-  } catch (error) {
-    if (error instanceof FileMissingError) return undefined
-    throw error
   }
 }

@@ -4,7 +4,6 @@ export interface JournalEntry {
   readonly id: string
   /** Absolute. */
   readonly path: string
-  /** Empty for one that is about to be made: what is there under this name may be somebody else's. */
   readonly format: string
   readonly room: string
   readonly participant: string
@@ -19,7 +18,6 @@ export type JournalRight = 'recovery' | 'revival'
 
 /** Remembers which files are open. Every call is durable against a crash of this process when it returns. */
 export interface Journal {
-  /** Of an id that it has already, the newest counts. */
   opened(entry: JournalEntry): void
   /** The file is finished or given up: nothing is left to do. Unknown ids are ignored. */
   closed(id: string): void

@@ -156,7 +156,7 @@ export class KillLane {
         const held = existsSync(join(root, name)) ? readdirSync(join(root, name)).join(', ') : 'gone now'
         const owner = recordings.find(({ recording_id: id }) => name.endsWith(`_${id.slice(0, 8)}`))
         complain(`directory ${name} (${held}) belongs to nothing; its recording is ${owner?.status ?? 'not listed'}`)
-      } else if (entry.isFile() && MEDIA.test(name) && !known.has(name)) {
+      } else if (entry.isFile() && MEDIA.test(name) && !known.has(name) && !isJustMade(root, name)) {
         complain(`file ${name} belongs to nothing`)
       } else if (/\.(?:tmp|deleted)$/.test(name)) complain(`${name} was left`)
     }
@@ -199,6 +199,11 @@ async function checkFiles(recording: RecordingObject, complain: Complain): Promi
     const problem = await problemOf(path, file.size_bytes)
     if (problem !== undefined) complain(`${id} ${file.file_name} (${file.state}): ${problem}`)
   }
+}
+
+/** Killed between making a file of an automatic recording and noting it: nobody knows that it is ours. */
+function isJustMade(root: string, name: string): boolean {
+  return !name.includes('/') && (statSync(join(root, name), { throwIfNoEntry: false })?.size ?? 0) === 0
 }
 
 /** What is wrong with one file; undefined for nothing. */

@@ -77,43 +77,6 @@ describe('recovery', () => {
     await rig.recorder.stop({ deadlineMs: 1000 })
   })
 
-  it('removes what was being made when the process died, and nothing that had the name before', async () => {
-    const storage = new MemoryStorage()
-    const journal = new SqliteJournal(':memory:')
-    const pid = await deadPid()
-    const others = await recorded('mp4')
-    storage.put('/rec/made.mp4', new Uint8Array())
-    storage.put('/rec/others.mp4', others)
-    for (const name of ['made', 'others', 'not-made']) {
-      journal.opened({ ...entry(name, `/rec/${name}.mp4`, pid), format: '' })
-    }
-    const rig = await Rig.start({}, { storage, journal })
-    await rig.recorder.recovered()
-    expect(rig.recorder.recovery).toEqual({ isRunning: false, found: 0, repaired: 0, failed: 0 })
-    expect(journal.list()).toEqual([])
-    expect((await storage.list('/rec', 20)).map(({ path }) => path)).toEqual(['/rec/others.mp4'])
-    expect(storage.bytesOf('/rec/others.mp4')).toEqual(others)
-    expect(rig.audits.map(({ event, path }) => [event, path])).toEqual([['deleted', '/rec/made.mp4']])
-    await rig.recorder.stop({ deadlineMs: 1000 })
-  })
-
-  it('a file stands in the journal before it is there, under each name that is tried', async () => {
-    const rig = await Rig.start()
-    const create = rig.storage.create.bind(rig.storage)
-    const announced: unknown[] = []
-    rig.storage.put('/rec/live_test.mp4', new Uint8Array(1))
-    rig.storage.create = (path) => {
-      announced.push(rig.journal.list().map((each) => [each.path, each.format]))
-      return create(path)
-    }
-    const stream = rig.publish()
-    write(stream, new Source(2000).av(0, 3000))
-    await rig.finish(stream)
-    expect(announced).toEqual([[['/rec/live_test.mp4', '']], [['/rec/live_test_2.mp4', '']]])
-    expect(rig.journal.list()).toEqual([])
-    await rig.recorder.stop({ deadlineMs: 1000 })
-  })
-
   it('tries again what the machine did not let it do, and says so once', async () => {
     const { storage, journal, lines, audits } = new Rig()
     const open = storage.open.bind(storage)
