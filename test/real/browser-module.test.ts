@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -100,9 +101,10 @@ describe.concurrent('a page with tapedeck/browser', () => {
     const first = await context.newPage()
     await first.goto(`${shared.origin}/?room=demo&name=alice&server=${server.http}&join`)
     await stateIs(first, 'uploading')
-    await until('what alice uploads', async () => {
+    await until('what alice uploads, on disk', async () => {
       const { participants } = await client.getRoom('demo').catch(() => ({ participants: [] }))
-      return participants.find(({ source, received_bytes }) => source === 'upload' && received_bytes > 0)
+      const isOnDisk = server.files().some((file) => statSync(join(server.recordings, file)).size > 0)
+      return (isOnDisk && participants.find(({ source }) => source === 'upload')) || undefined
     })
     await server.end('SIGKILL')
     const kept = await until('chunks that are not acknowledged', async () => {
