@@ -32,8 +32,9 @@ const HOLE_MS = 1500
 const OUTLIERS = 0.05
 /** Where the browser had hardly time for pictures, fewer beeps with pictures around them tell nothing. */
 const FEW_BEEPS = 5
-/** Beeps of several files that lie no further apart are late by the same, ms. */
-const ALIKE_MS = 40
+/** Beeps of several files that lie no further apart are late by the same, ms: where the browser was on time, and where it was not. */
+const ALIKE_MS = 15
+const ALIKE_STARVED_MS = 40
 /** Steps of the sound thread's clock that still leave beeps where they belong, ms. */
 const STEADY_MS = 4
 const RATE_HZ = 48_000
@@ -71,18 +72,21 @@ export interface SyncTerms {
 
 /**
  * The beeps that are too late, or too early, by the same in several files: each has clocks and reports of its own, and common to them
- * is only the page. Where there is no processor for it, Chromium's sound comes up to 200 ms late for some seconds.
+ * is only the page. Where there is no processor for it, Chromium's sound comes up to 200 ms late for some seconds. Where it was on time
+ * it may still begin some 30 ms early, but not for most of the time: what is off for longer is not the page's.
  */
 export function together(files: readonly JudgedFile[], grantedMs: number): ReadonlySet<number> {
   const all = new Map<number, number[]>()
   for (const { sound } of files) {
     for (const { atMs, lateMs } of sound) all.set(atMs, [...(all.get(atMs) ?? []), lateMs])
   }
+  const isStarved = grantedMs > STARVED_MS
+  const alikeMs = isStarved ? ALIKE_STARVED_MS : ALIKE_MS
   const found = [...all].filter(([, lateMs]) => {
     const [least, greatest] = [Math.min(...lateMs), Math.max(...lateMs)]
-    return lateMs.length > 1 && greatest - least < ALIKE_MS && Math.abs(median(lateMs)) > MAX_OFFSET_MS + grantedMs
+    return lateMs.length > 1 && greatest - least < alikeMs && Math.abs(median(lateMs)) > MAX_OFFSET_MS + grantedMs
   })
-  return new Set(found.map(([atMs]) => atMs))
+  return new Set(isStarved || found.length * 2 <= all.size ? found.map(([atMs]) => atMs) : [])
 }
 
 /** Sound and picture are together: in the middle, and nearly every beep where the browser was on time. Returns what was found, for people. */
@@ -91,7 +95,7 @@ export function expectInSync(
   { clocks, grantedMs, late, fromMs = 0, toMs = Number.POSITIVE_INFINITY }: SyncTerms,
 ): string {
   const those = sound.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
-  const isKnown = ({ atMs }: SoundOffset) => isSteady(clocks, atMs) && !(grantedMs > STARVED_MS && late?.has(atMs))
+  const isKnown = ({ atMs }: SoundOffset) => isSteady(clocks, atMs) && late?.has(atMs) !== true
   const known = those.filter(isKnown).map(({ lateMs }) => lateMs)
   const limitMs = MAX_OFFSET_MS + grantedMs
   const outliers = known.filter((lateMs) => Math.abs(lateMs) > limitMs)
