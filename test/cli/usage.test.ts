@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +7,7 @@ import { jwtVerify } from 'jose'
 import { afterAll, describe, expect, it } from 'vitest'
 import { allOptions, environmentName, kebab } from '../../src/config.ts'
 import { cli } from '../peers/cli.ts'
+import { main } from '../peers/program.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'tapedeck-usage-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -36,6 +39,17 @@ describe('help', () => {
     expect((await run('help', 'serve')).stdout).toContain('--record-dir')
     const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
     expect((await run('--version')).stdout).toBe(`${version}\n`)
+  })
+
+  it('that nobody reads any more ends without a complaint', async () => {
+    const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const [code] = await once(child, 'close')
+    expect([code, said]).toEqual([0, ''])
   })
 })
 
