@@ -425,6 +425,22 @@ describe('what else can be done with a recording', () => {
     expect(await control.paths()).toEqual([])
   })
 
+  it('deletes one that kept nothing, and whose manifest could not be removed at its end', async () => {
+    const control = await rigged()
+    const { service } = control
+    const { storage } = control.rig
+    const { recording } = await service.start({ ...everybody, participants: ['nobody'] })
+    const id = recording.recording_id
+    const remove = storage.remove.bind(storage)
+    storage.remove = () => Promise.reject(new Error('no'))
+    await service.stop(id)
+    expect((await service.finished(id)).recording.status).toBe('failed')
+    storage.remove = remove
+    await service.remove(id)
+    await expect(service.get(id)).rejects.toMatchObject({ code: 'TD_RECORDING_MISSING' })
+    expect(await control.paths()).toEqual([])
+  })
+
   it('cleans up what ended long ago', async () => {
     const control = await rigged()
     control.publish()
