@@ -5,6 +5,8 @@ import { ffmpeg } from './ffmpeg.ts'
 const exec = promisify(execFile)
 /** How far ffmpeg looks for the first frame of each track, which may begin late: the duration in µs, and bytes. */
 const PROBING = ['-analyzeduration', '600M', '-probesize', '500M']
+/** Decodes all, each frame at its own time. */
+export const DECODED: readonly string[] = '-fps_mode passthrough -enc_time_base 1:1000 -f null -'.split(' ')
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -12,19 +14,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
  * times, with `args` for reading: on a grid of the frame rate, ffmpeg would complain about its own rounding of milliseconds.
  */
 export function decodingFaults(path: string, args: readonly string[] = []): Promise<string> {
-  return ffmpeg(
-    ...PROBING,
-    ...args,
-    '-i',
-    path,
-    '-fps_mode',
-    'passthrough',
-    '-enc_time_base',
-    '1:1000',
-    '-f',
-    'null',
-    '-',
-  )
+  return ffmpeg(...PROBING, ...args, '-i', path, ...DECODED)
 }
 
 /** The MD5 of every picture of `path` as it is decoded, in the order in which they are shown; `args` for reading. */

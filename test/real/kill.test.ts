@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SqliteJournal } from '../../src/state/sqlite-journal.ts'
+import { DECODED } from '../peers/decoding.ts'
 import { madeMedia } from '../peers/ffmpeg.ts'
 import { type KeptMedia, keptMedia } from '../peers/kept-media.ts'
 import { MachineWait } from '../peers/machine-wait.ts'
@@ -215,16 +216,7 @@ async function decode(paths: readonly string[]): Promise<void> {
   const inputs = paths.flatMap((path) => ['-i', path])
   const maps = paths.flatMap((_, i) => ['-map', String(i)])
   const args = ['-n', '10', 'ffmpeg', '-nostdin', '-hide_banner', '-v', 'warning', ...inputs, ...maps]
-  const { stderr } = await run('nice', [
-    ...args,
-    '-fps_mode',
-    'passthrough',
-    '-enc_time_base',
-    '1:1000',
-    '-f',
-    'null',
-    '-',
-  ])
+  const { stderr } = await run('nice', [...args, ...DECODED])
   expect(stderr, paths.join(' ')).toBe('')
   for (const path of paths) rmSync(path)
 }
